@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+"""What nikawa costs beside nghttpx, HAProxy and nginx doing the same job, measured in one run.
+
+All run at once and are loaded in turn, round by round, so that a disturbance of the machine falls on
+all alike; a figure is the median of its rounds. CPU time is the proxy's own, of all its threads,
+from the scheduler, so what the load and the origin cost does not enter. They have one core, the
+proxies the other: otherwise the proxy's caches and its batches would be theirs as well.
+
+    bench/load.py                  all figures, about 15 minutes
+    bench/load.py --quick          the same in about two, rougher
+    bench/load.py --only small,new --proxies nikawa,haproxy
+
+Needs the packages of the section bench (deploy/install-packages bench) and build/release/nikawa.
+Talks to 127.0.0.1 only.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import resource
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+os.environ.setdefault("NIKAWA", str(ROOT / "build/release/nikawa"))
+sys.path.insert(0, str(ROOT / "tests/system"))
+sys.dont_write_bytecode = True
+
+from harness import Certificates, NameServer, accepts, free_port, spawn, wait_until  # noqa: E402
+from proxies import KINDS, ORIGIN_NAME, SESSION_NAMES, Setting  # noqa: E402
+
+UPLOAD_BYTES = 10_000_000
+FILES = {"100k": 100_000, "10m": 10_000_000}
+
+
+def per_request_us(cpu, done):
+    return cpu / done["requests"] * 1e6
+
+
+def per_gb(cpu, done):
+    return cpu / done["bytes"] * 1e9
+
+
+def per_uploaded_gb(cpu, done):
+    return cpu / (done["requests"] * UPLOAD_BYTES) * 1e9
+
+
+# Name: title, path, connections, what goes to wrk, what is made of it.
+LOADS = {
+    "small": ("22 B, keep-alive, us CPU/request", "/22", 32, [], per_request_us),
+    "new": ("22 B, new client connection, us CPU/request", "/22", 32,
+            ["-H", "Connection: close"], per_request_us),
+    "100k": ("100 KB, keep-alive, us CPU/request", "/100k", 32, [], per_request_us),
+    "download": ("10 MB down, CPU s/GB", "/10m", 4, [], per_gb),
+    "upload": ("10 MB up, CPU s/GB", "/sink", 4, [], per_uploaded_gb),
+}
+MEMORY = {
+    "clients": "idle client connection, bytes",
+    "sessions": "idle origin session, bytes",
+}
+
+
+class Origin:
+    """nginx, on the load's core."""
+
+    def __init__(self, directory, certificates, pin):
+        self.ports = {name: free_port() for name in ("h2", "h1", "nothing")}
+        files = directory / "files"
+        files.mkdir()
+        for name, size in FILES.items():
+            (files / name).write_bytes(os.urandom(size))
+        pem, key = certificates.issue(ORIGIN_NAME, "*.sessions.test")
+        text = (ROOT / "bench/origin.conf.in").read_text()
+        for name, value in {"directory": directory, "pem": pem, "key": key, **self.ports}.items():
+            text = text.replace(f"@{name}@", str(value))
+        conf = directory / "nginx.conf"
+        conf.write_text(text)
+        self.process = spawn(*pin, "nginx", "-e", directory / "error.log", "-c", conf)
+        wait_until(lambda: all(accepts(f"127.0.0.1:{port}") for port in self.ports.values()),
+                   "the origin")
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+class Bench:
+    def __init__(self, arguments, directory):
+        cores = sorted(os.sched_getaffinity(0))
+        self.arguments = arguments
+        self.load_pin = ["taskset", "-c", str(cores[0])] if len(cores) > 1 else []
+        proxy_pin = ["taskset", "-c", str(cores[1])] if len(cores) > 1 else []
+        certificates = Certificates(directory)
+        self.names = NameServer()
+        (directory / "origin").mkdir()
+        self.origin = Origin(directory / "origin", certificates, self.load_pin)
+        setting = Setting(directory, certificates.ca, self.origin.ports, self.names.address, proxy_pin)
+        self.proxies = [kind(setting, protocol) for name in arguments.proxies
+                        for kind, protocols in [KINDS[name]] for protocol in protocols]
+        self.results = {proxy.name: {} for proxy in self.proxies}
+        self.running = []
+
+    def start(self):
+        for proxy in self.proxies:
+            proxy.start()
+            self.running.append(proxy)
+
+    def close(self):
+        for proxy in self.running:
+            proxy.stop()
+        self.running = []
+        self.origin.close()
+        self.names.close()
+
+    def wrk(self, proxy, load, seconds):
+        _, path, connections, options, _ = LOADS[load]
+        environment = {**os.environ, **({"UPLOAD": str(UPLOAD_BYTES)} if load == "upload" else {})}
+        done = subprocess.run(
+            [*self.load_pin, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
+             "-s", ROOT / "bench/report.lua", "-H", "Host: " + proxy.host(ORIGIN_NAME), *options,
+             f"http://127.0.0.1:{proxy.port}{path}"],
+            capture_output=True, text=True, env=environment)
+        if done.returncode != 0:
+            raise RuntimeError(f"wrk against {proxy.name}: {done.stdout}{done.stderr}")
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def measure_load(self, proxy, load, seconds):
+        before = proxy.cpu_seconds()
+        done = self.wrk(proxy, load, seconds)
+        cpu = proxy.cpu_seconds() - before
+        if done["requests"] == 0:
+            raise RuntimeError(f"{proxy.name}: no answer to {load}: {done}")
+        self.results[proxy.name].setdefault(load, []).append(
+            {**done, "cpu_seconds": cpu, "figure": LOADS[load][4](cpu, done)})
+
+    def measure_memory(self, proxy, what):
+        figure = self.client_memory(proxy) if what == "clients" else self.session_memory(proxy)
+        self.results[proxy.name].setdefault(what, []).append({"figure": figure, "errors": 0})
+
+    def client_memory(self, proxy):
+        """The slope between a few and many idle connections, each after one exchange."""
+        few, many = (100, 1000) if self.arguments.quick else (1000, 6000)
+        clients = []
+        try:
+            for count in (few, many):
+                while len(clients) < count:
+                    clients.append(exchange(proxy, ORIGIN_NAME))
+                if count == few:
+                    before = proxy.memory()
+            return (proxy.memory() - before) / (many - few)
+        finally:
+            for client in clients:
+                client.close()
+
+    def session_memory(self, proxy):
+        """The slope over sessions to origins of different names, each after one exchange."""
+        few = 20
+        for name in SESSION_NAMES[:few]:
+            exchange(proxy, name).close()
+        sessions, memory = proxy.origin_sessions(), proxy.memory()
+        for name in SESSION_NAMES[few:]:
+            exchange(proxy, name).close()
+        opened = proxy.origin_sessions() - sessions
+        if opened <= 0:
+            raise RuntimeError(f"{proxy.name}: {opened} sessions were opened")
+        return (proxy.memory() - memory) / opened
+
+    def run(self):
+        arguments = self.arguments
+        memory = [name for name in MEMORY if name in arguments.only]
+        loads = [name for name in LOADS if name in arguments.only]
+        for what in memory:  # first, each with fresh processes: a heap remembers its largest day
+            for proxy in self.proxies:
+                proxy.start()
+                self.running.append(proxy)
+                say(f"memory, {what}: {proxy.name}")
+                self.measure_memory(proxy, what)
+                self.running.remove(proxy)
+                proxy.stop()
+        if not loads:
+            return
+        self.start()
+        for proxy in self.proxies:
+            self.wrk(proxy, "small", 1)
+        for number in range(arguments.rounds):
+            for load in loads:
+                say(f"round {number + 1} of {arguments.rounds}: {load}")
+                for proxy in self.proxies:
+                    self.measure_load(proxy, load, arguments.seconds)
+
+
+def exchange(proxy, name):
+    """A client's connection after one whole exchange."""
+    client = socket.create_connection(("127.0.0.1", proxy.port), 20)
+    client.sendall(f"GET /22 HTTP/1.1\r\nHost: {proxy.host(name)}\r\n\r\n".encode())
+    got = b""
+    while not got.endswith(b"answer\n"):
+        piece = client.recv(65536)
+        got += piece
+        if not piece or not got.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(f"{proxy.name} answered {got!r}")
+    return client
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def figure(rounds):
+    """The median, with a mark when there were errors."""
+    median = statistics.median(round["figure"] for round in rounds)
+    return median, any(round["errors"] for round in rounds)
+
+
+def formatted(value):
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 1000 else f"{value:,.0f}"
+
+
+def table(results, only):
+    titles = {**{name: load[0] for name, load in LOADS.items()}, **MEMORY}
+    columns = list(results)
+    lines = ["| | " + " | ".join(columns) + " | nikawa to the best peer |",
+             "|---|" + "---:|" * (len(columns) + 1)]
+    for name, title in titles.items():
+        if name not in only:
+            continue
+        cells, ours, peers = [], [], []
+        for column in columns:
+            value, has_errors = figure(results[column][name])
+            cells.append(formatted(value) + ("!" if has_errors else ""))
+            (ours if column.startswith("nikawa") else peers).append(value)
+        ratio = f"{min(ours) / min(peers):.2f}" if ours and peers else ""
+        lines.append(f"| {title} | " + " | ".join(cells) + f" | {ratio} |")
+    return "\n".join(lines)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = lambda text: text.split(",")  # noqa: E731
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s, fewer connections")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=int, help="of each measurement")
+    parser.add_argument("--only", type=names, default=[*LOADS, *MEMORY],
+                        help="of " + ",".join([*LOADS, *MEMORY]))
+    parser.add_argument("--proxies", type=names, default=list(KINDS), help="of " + ",".join(KINDS))
+    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "build/bench.json",
+                        help="where every round is written (%(default)s)")
+    arguments = parser.parse_args()
+    for given, known in ((arguments.only, [*LOADS, *MEMORY]), (arguments.proxies, [*KINDS])):
+        for name in given:
+            if name not in known:
+                parser.error(f"{name!r} is not one of {', '.join(known)}")
+    arguments.rounds = arguments.rounds or (2 if arguments.quick else 5)
+    arguments.seconds = arguments.seconds or (1 if arguments.quick else 3)
+    for name in arguments.proxies:
+        program = KINDS[name][0].program
+        if not shutil.which(program):
+            parser.error(f"there is no {program}: build it, or run deploy/install-packages bench")
+    return arguments
+
+
+def main():
+    arguments = parse_arguments()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000), hard))
+    versions = {name: KINDS[name][0].version() for name in arguments.proxies}
+    with tempfile.TemporaryDirectory(prefix="nikawa-bench-") as directory:
+        bench = Bench(arguments, pathlib.Path(directory))
+        try:
+            bench.run()
+        finally:
+            bench.close()
+    print(table(bench.results, arguments.only))
+    print(f"\nMedian of {arguments.rounds} rounds of {arguments.seconds} s; ! means that there were "
+          "errors. " + "; ".join(versions.values()) + f"; {platform.platform()}.")
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(
+        {"versions": versions, "machine": platform.platform(), "seconds": arguments.seconds,
+         "results": bench.results}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

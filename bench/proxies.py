@@ -1,0 +1,224 @@
+"""The daemons that are compared, each set up for the same job: plain HTTP/1.1 in, verified TLS to one
+origin out, pooled; one thread; every exchange in an access log in a file; nothing times out.
+"""
+
+import pathlib
+import re
+import subprocess
+
+from harness import NIKAWA, accepts, free_port, spawn, wait_until
+
+ORIGIN_NAME = "origin.test"
+SESSION_NAMES = [f"o{number}.sessions.test" for number in range(200)]
+
+
+class Setting:
+    """What every proxy is told: where the origin is, whom to trust, where to write, where to run."""
+
+    def __init__(self, directory, ca, origin_ports, resolver, pin):
+        self.directory = pathlib.Path(directory)
+        self.ca = ca
+        self.origin_ports = origin_ports  # by protocol: "h2", "h1"
+        self.resolver = resolver
+        self.pin = pin  # what goes before a command to run it on the proxies' core
+
+
+class Proxy:
+    """One daemon, to an origin over "h2" or "h1"."""
+
+    program = ""
+
+    def __init__(self, setting, protocol):
+        self.setting, self.protocol = setting, protocol
+        self.name = f"{type(self).__name__.lower()} {protocol}"
+        self.directory = setting.directory / self.name.replace(" ", "-")
+        self.directory.mkdir()
+        self.origin_port = setting.origin_ports[protocol]
+        self.port = free_port()
+
+    def start(self):
+        with open(self.directory / "stdout", "wb") as out, open(self.directory / "stderr", "wb") as err:
+            self.process = spawn(*self.setting.pin, *self.command(), stdout=out, stderr=err)
+        wait_until(lambda: self.process.poll() is not None or accepts(f"127.0.0.1:{self.port}"),
+                   self.name)
+        if self.process.poll() is not None:
+            raise RuntimeError(f"{self.name}: " + (self.directory / "stderr").read_text())
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+    def write(self, file, text):
+        path = self.directory / file
+        path.write_text(text)
+        return path
+
+    def command(self):
+        raise NotImplementedError
+
+    def host(self, name):
+        """The Host by which a client asks for the origin `name`."""
+        return name
+
+    @classmethod
+    def version(cls):
+        done = subprocess.run([cls.program, *cls.version_option], capture_output=True, text=True)
+        return (done.stdout + done.stderr).splitlines()[0].strip()
+
+    def processes(self):
+        """Its process and that one's children."""
+        found, queue = [], [self.process.pid]
+        while queue:
+            pid = queue.pop()
+            found.append(pid)
+            for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+                queue += map(int, (task / "children").read_text().split())
+        return found
+
+    def cpu_seconds(self):
+        """The time all its threads have spent on a CPU, to the nanosecond."""
+        return sum(int((task / "schedstat").read_text().split()[0])
+                   for pid in self.processes()
+                   for task in pathlib.Path(f"/proc/{pid}/task").iterdir()) / 1e9
+
+    def memory(self):
+        """Bytes of memory that would be free without it (proportional set size)."""
+        texts = (pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in self.processes())
+        return sum(int(re.search(r"^Pss:\s+(\d+) kB", text, re.M)[1]) * 1024 for text in texts)
+
+    def origin_sessions(self):
+        """How many connections to the origin are open (those of clients are to other ports)."""
+        done = subprocess.run(["ss", "-Htnp", "state", "established",
+                               f"dport = :{self.origin_port}"], capture_output=True, text=True)
+        pids = {f"pid={pid}," for pid in self.processes()}
+        return sum(any(pid in line for pid in pids) for line in done.stdout.splitlines())
+
+
+class Nikawa(Proxy):
+    program = NIKAWA
+    version_option = ("--version",)
+
+    def command(self):
+        return [self.program, "--listen", "127.0.0.1", "--port", self.port,
+                "--ca-file", self.setting.ca, "--resolver", self.setting.resolver,
+                "--access-log-dir", self.directory, "--client-idle-timeout", "1h",
+                *(["--no-http2"] if self.protocol == "h1" else [])]
+
+    def host(self, name):
+        return f"{name}.ccnproxy-https:{self.origin_port}"
+
+
+class Nghttpx(Proxy):
+    program = "nghttpx"
+    version_option = ("--version",)
+
+    def command(self):
+        way = "tls;proto=" + {"h2": "h2", "h1": "http/1.1"}[self.protocol]
+        backends = "".join(f"backend=127.0.0.1,{self.origin_port};{name}/;{way};sni={name}\n"
+                           for name in SESSION_NAMES)
+        return [self.program, "--conf", self.write("nghttpx.conf", f"""
+frontend=127.0.0.1,{self.port};no-tls
+backend=127.0.0.1,{self.origin_port};;{way};sni={ORIGIN_NAME}
+{backends}
+cacert={self.setting.ca}
+workers=1
+single-thread=yes
+accesslog-file={self.directory}/access.log
+errorlog-file={self.directory}/error.log
+frontend-keep-alive-timeout=1h
+frontend-read-timeout=1h
+backend-keep-alive-timeout=1h
+backend-read-timeout=1h
+rlimit-nofile=20000
+no-ocsp=yes
+""")]
+
+
+class Haproxy(Proxy):
+    program = "haproxy"
+    version_option = ("-v",)
+
+    def command(self):
+        alpn = {"h2": "h2", "h1": "http/1.1"}[self.protocol]
+        return [self.program, "-db", "-f", self.write("haproxy.cfg", f"""
+global
+    nbthread 1
+    maxconn 8000
+    log stdout format raw local0
+defaults
+    mode http
+    log global
+    option httplog
+    timeout connect 10s
+    timeout client 1h
+    timeout server 1h
+    timeout http-keep-alive 1h
+frontend in
+    bind 127.0.0.1:{self.port}
+    default_backend origin
+backend origin
+    http-reuse always
+    server origin 127.0.0.1:{self.origin_port} ssl verify required ca-file {self.setting.ca} \
+sni req.hdr(host),host_only alpn {alpn} pool-purge-delay 1h pool-low-conn 1000
+""")]
+
+
+class Nginx(Proxy):
+    program = "nginx"
+    version_option = ("-v",)
+
+    def command(self):
+        temporary = "\n".join(f"{kind}_temp_path {self.directory}/{kind};" for kind in
+                              ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        sites = "".join(self._site(name, "") for name in SESSION_NAMES)
+        return [self.program, "-e", self.directory / "error.log", "-c", self.write("nginx.conf", f"""
+daemon off;
+master_process off;
+pid {self.directory}/pid;
+worker_rlimit_nofile 20000;
+events {{ worker_connections 10000; }}
+http {{
+    {temporary}
+    access_log {self.directory}/access.log combined buffer=64k flush=1s;
+    server_names_hash_max_size 4096;
+    keepalive_timeout 1h;
+    keepalive_requests 100000000;
+    client_max_body_size 0;
+    proxy_http_version 1.1;
+    proxy_request_buffering off;
+    proxy_max_temp_file_size 0;
+    proxy_ssl_verify on;
+    proxy_ssl_trusted_certificate {self.setting.ca};
+    proxy_ssl_server_name on;
+    {self._site(ORIGIN_NAME, " default_server")}
+    {sites}
+}}
+""")]
+
+    def _site(self, name, parameter):
+        return f"""
+    upstream {name} {{
+        server 127.0.0.1:{self.origin_port};
+        keepalive 64;
+        keepalive_requests 100000000;
+        keepalive_timeout 1h;
+    }}
+    server {{
+        listen 127.0.0.1:{self.port}{parameter};
+        server_name {name};
+        location / {{
+            proxy_pass https://{name};
+            proxy_ssl_name {name};
+            proxy_set_header Host {name};
+            proxy_set_header Connection "";
+        }}
+    }}
+"""
+
+
+KINDS = {
+    "nikawa": (Nikawa, ("h2", "h1")),
+    "nghttpx": (Nghttpx, ("h2", "h1")),
+    "haproxy": (Haproxy, ("h2", "h1")),
+    "nginx": (Nginx, ("h1",)),  # speaks HTTP/2 only to clients
+}

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "nikawa/http/origin.hpp"
+
+namespace nikawa::daemon {
+
+/// The parsed and validated command line, environment and configuration file. Durations are
+/// inactivity limits; zero is no limit. These are the defaults.
+struct Options {
+    // Listening
+    std::string listen = "0.0.0.0";  ///< --listen, -l: an address
+    std::uint16_t port = 3000;       ///< --port, -p; 0 lets the system choose
+    std::string pid_file;            ///< --pid-file
+    unsigned threads = 1;            ///< --threads
+
+    // Access log
+    std::string access_log_dir;                          ///< --access-log-dir
+    std::string access_log_format = "json";              ///< --access-log-format
+    std::chrono::seconds access_log_rotate{30 * 86400};  ///< --access-log-rotate (times the next)
+    std::chrono::seconds access_log_rotate_time{86400};  ///< --access-log-rotate-time
+    std::string log_level = "info";                      ///< --log-level (diagnostics)
+
+    // Pool
+    std::optional<std::size_t> keepalive_conns;  ///< --keepalive-conns, -c; unset follows demand
+    std::size_t max_conns_per_host = 0;        ///< --max-conns-per-host; 0 is no limit of chocon's
+    std::size_t max_waiting_per_host = 10000;  ///< --max-waiting-per-host: exchanges that queue
+    std::chrono::milliseconds keepalive_timeout{std::chrono::hours{1}};  ///< --keepalive-timeout
+
+    // Clients
+    std::chrono::milliseconds read_timeout{std::chrono::seconds{30}};   ///< --read-timeout
+    std::chrono::milliseconds write_timeout{std::chrono::seconds{90}};  ///< --write-timeout
+    std::chrono::milliseconds head_timeout{std::chrono::seconds{30}};   ///< --head-timeout
+    std::chrono::milliseconds client_idle_timeout{
+        std::chrono::seconds{75}};                   ///< --client-idle-timeout
+    std::size_t max_head_bytes = 64 * 1024;          ///< --max-head-bytes
+    std::size_t max_request_line_bytes = 16 * 1024;  ///< --max-request-line-bytes
+    std::size_t max_fields = 256;                    ///< --max-fields
+    std::uint64_t max_body_bytes = 0;                ///< --max-body-bytes; 0 is no limit
+
+    // Origins
+    std::chrono::milliseconds proxy_read_timeout{
+        std::chrono::seconds{60}};                                        ///< --proxy-read-timeout
+    std::chrono::milliseconds resolve_timeout{std::chrono::seconds{5}};   ///< --resolve-timeout
+    std::chrono::milliseconds connect_timeout{std::chrono::seconds{10}};  ///< --connect-timeout
+    std::chrono::milliseconds tls_timeout{std::chrono::seconds{10}};      ///< --tls-timeout
+    std::chrono::milliseconds acquire_timeout{std::chrono::seconds{30}};  ///< --acquire-timeout
+    std::string ca_file;                                                  ///< --ca-file
+    bool insecure = false;                                                ///< --insecure
+    bool http2 = true;                                                    ///< --http2/--no-http2
+    std::size_t h2_stream_window = 8 * 1024 * 1024;                       ///< --h2-stream-window
+    std::vector<std::string> resolvers;                                   ///< --resolver
+
+    // Mapping
+    std::vector<std::string> https_markers = {"ccnproxy-https", "ccnproxy-ssl", "ccnproxy-secure"};
+    std::vector<std::string> http_markers = {"ccnproxy"};
+    bool keep_own_port = false;  ///< --keep-own-port: our own port in a Host is the origin's, too
+    std::optional<http::Origin> upstream;  ///< --upstream: everything goes here, Host kept
+
+    // Identity
+    std::string request_id_field = "X-Chocon-Id";  ///< --request-id-field
+    std::string via_name;                          ///< --via-name; empty: nikawa-<random>
+
+    // Life
+    std::chrono::milliseconds shutdown_timeout{std::chrono::hours{1}};  ///< --shutdown-timeout
+
+    // chocon's statistics, accepted and kept for the stats pages
+    std::size_t stsize = 1000;  ///< --stsize
+    std::size_t spfactor = 3;   ///< --spfactor
+
+    // Demonstration
+    bool demo = false;                        ///< --demo
+    std::chrono::milliseconds demo_rtt{100};  ///< --demo-rtt
+    bool check = false;                       ///< --check; parse_options() answers it itself
+
+    friend bool operator==(const Options&, const Options&) = default;
+};
+
+/// The process is done: print `text` (to stdout when `exit_code` is 0, else stderr) and exit.
+struct ExitNow {
+    int exit_code;
+    std::string text;
+};
+
+/// Parses the command line, NIKAWA_* environment variables and the file named by --config, in that
+/// order of precedence, and checks what can be checked before listening: that files can be read and
+/// directories written. What is wrong is named with the option, the value and what is allowed (exit
+/// code 2); --help, --version and a --check that finds nothing give exit code 0.
+std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv);
+
+}  // namespace nikawa::daemon

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+
+#include "nikawa/net/dialer.hpp"
+#include "nikawa/net/event_loop.hpp"
+#include "nikawa/net/resolver.hpp"
+#include "nikawa/net/tls_context.hpp"
+
+namespace nikawa::net {
+
+/// How long each step of a dial may take; zero is no limit.
+struct DialSettings {
+    Duration resolve_timeout = std::chrono::seconds{5};
+    Duration connect_timeout = std::chrono::seconds{10};
+    Duration tls_timeout = std::chrono::seconds{10};
+    Duration next_address_after = std::chrono::milliseconds{250};  ///< RFC 8305 §5
+    Duration unacknowledged = std::chrono::seconds{30};            ///< TCP_USER_TIMEOUT
+};
+
+/// Dials for real. An address that cannot be reached, or that hangs up during the handshake, is
+/// passed over for the next; a handshake that fails otherwise fails the dial.
+class TcpTlsDialer final : public Dialer {
+public:
+    TcpTlsDialer(EventLoop& event_loop,
+                 Resolver& resolver,
+                 TlsContext& tls,
+                 const DialSettings& settings)
+        : event_loop_(event_loop), resolver_(resolver), tls_(tls), settings_(settings) {}
+
+    Task<Result<Dialled>> dial(const http::Origin& origin) override;
+
+private:
+    Task<Result<Dialled>> dial_one_of(const http::Origin& origin, Addresses& untried);
+
+    EventLoop& event_loop_;
+    Resolver& resolver_;
+    TlsContext& tls_;
+    DialSettings settings_;
+};
+
+}  // namespace nikawa::net

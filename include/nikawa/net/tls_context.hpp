@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+
+#include "nikawa/http/origin.hpp"
+#include "nikawa/net/endpoint.hpp"
+#include "nikawa/net/event_loop.hpp"
+#include "nikawa/net/tls_stream.hpp"
+#include "nikawa/net/trust_store.hpp"
+
+namespace nikawa::net {
+
+/// How TLS to origins is done.
+struct TlsSettings {
+    bool verify = true;    ///< false: any certificate will do
+    bool offer_h2 = true;  ///< ALPN offers "h2" before "http/1.1"
+};
+
+/// What the TLS connections of one shard to origins share: one trust profile, and the sessions that
+/// origins let us resume. TLS 1.2 or newer.
+///
+/// Keeps a few sessions for each origin, newest first; those of TLS 1.3 are used once
+/// (RFC 8446 appendix C.4). It outlives its streams.
+class TlsContext {
+public:
+    /// Throws std::runtime_error.
+    TlsContext(const TrustStore& trust, const TlsSettings& settings);
+    ~TlsContext();
+
+    /// A stream that is ready for its handshake with `origin`: its name in SNI, its name or
+    /// address required in the certificate.
+    std::unique_ptr<TlsStream> open(EventLoop& event_loop,
+                                    UniqueFd fd,
+                                    const Endpoint& peer,
+                                    const http::Origin& origin);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nikawa::net

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "nikawa/base/bytes.hpp"
+#include "nikawa/loop/loop.hpp"
+#include "nikawa/origin/origin_session.hpp"
+
+namespace nikawa::origin {
+
+/// What an HTTP/2 session asks of, and allows to, its origin.
+struct H2Limits {
+    std::size_t stream_window = 8 * 1024 * 1024;  ///< unread bytes an origin may send on a stream
+    std::size_t max_streams = 1000;               ///< at once, whatever the peer allows
+    std::size_t head_bytes = 64 * 1024;  ///< of a response head or trailer section, decoded
+    std::size_t fields = 256;            ///< the same
+    std::size_t interim_heads = 32;      ///< 1xx responses before the final one
+    Duration write_timeout{};            ///< until the origin takes the next bytes; zero: no limit
+    std::string unindexed_field;         ///< a request field that never repeats: kept out of HPACK
+};
+
+/// Our end of an HTTP/2 connection (RFC 9113); the only place that knows nghttp2.
+///
+/// The connection's flow-control window is given back as bytes arrive and each stream's only as its
+/// holder asks for more: one slow reader holds at most its stream's window and never its siblings.
+/// All frames of a turn leave together, in as few TLS records as they fill.
+class H2Session final : public OriginSession {
+public:
+    /// `scratch` is where received bytes are read to, at least 16 KiB; never held over a
+    /// suspension, so all sessions of a shard share it. It outlives the session.
+    H2Session(loop::Loop& loop, net::Dialled dialled, const H2Limits& limits, MutableBytes scratch);
+    ~H2Session() override;
+
+    [[nodiscard]] std::size_t capacity() const override;
+    [[nodiscard]] std::size_t max_streams() const override;
+    [[nodiscard]] std::size_t streams() const override;
+    [[nodiscard]] bool is_retired() const override;
+    StreamLease open_stream(const StreamTimeouts& timeouts) override;
+    void drain() noexcept override;
+    void close(const Failure& why) noexcept override;
+    Task<void> run(SessionListener& listener) override;
+    [[nodiscard]] net::Protocol protocol() const override { return net::Protocol::http_2; }
+    [[nodiscard]] const std::string& peer_address() const override;
+    [[nodiscard]] TimePoint idle_since() const override;
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nikawa::origin

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "nikawa/client/client_exchange.hpp"
+#include "nikawa/mapping/host_mapper.hpp"
+#include "nikawa/pool/pool_set.hpp"
+#include "nikawa/proxy/request_id.hpp"
+#include "nikawa/proxy/rewrite.hpp"
+#include "nikawa/telemetry/access_log.hpp"
+
+namespace nikawa::proxy {
+
+struct ForwarderSettings {
+    mapping::HostRules host_rules;
+    Identity identity;
+    std::optional<http::Origin> fixed_origin;  ///< --upstream: all goes there, Host is kept
+    Duration acquire_timeout{};                ///< zero: no limit
+    std::size_t replay_bytes = 64 * 1024;      ///< of a request body kept for a second attempt
+};
+
+/// Runs each exchange from the mapping to the last byte and its line in the access log.
+class Forwarder final : public client::RequestHandler {
+public:
+    using WallClock = std::chrono::system_clock::time_point (*)();
+
+    /// All that is given outlives the forwarder, and that every exchange.
+    Forwarder(loop::Loop& loop,
+              const ForwarderSettings& settings,
+              pool::PoolSet& pools,
+              telemetry::AccessLog& log,
+              RequestIdSource ids,
+              WallClock wall_clock);
+
+    Task<void> handle(client::ClientExchange& exchange) override;
+    Task<void> refuse(client::ClientExchange& exchange, const Failure& failure) override;
+
+private:
+    friend class ExchangeRun;
+
+    loop::Loop& loop_;
+    const ForwarderSettings& settings_;
+    pool::PoolSet& pools_;
+    telemetry::AccessLog& log_;
+    RequestIdSource ids_;
+    WallClock wall_clock_;
+};
+
+}  // namespace nikawa::proxy

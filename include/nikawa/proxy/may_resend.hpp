@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string_view>
+
+#include "nikawa/base/failure.hpp"
+
+namespace nikawa::proxy {
+
+/// What is known of an attempt that failed after a stream had been acquired.
+struct FailedAttempt {
+    std::string_view method;
+    Failure failure;
+    bool session_reused = false;    ///< the session had carried an exchange before
+    bool response_begun = false;    ///< bytes of a response have arrived
+    bool request_is_whole = false;  ///< all that was taken of the body can be sent again
+    unsigned attempts = 1;          ///< made so far, this one included
+};
+
+/// Whether the method is idempotent by its definition (RFC 9110 §9.2.2); unknown ones are not.
+bool is_idempotent(std::string_view method);
+
+/// Whether the same request may be sent again on another stream: when the origin has certainly not
+/// acted on it (RFC 9113 §8.7), any request, at most twice; when a session that had been idle
+/// turned out to be closed, an idempotent one, once (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
+bool may_resend(const FailedAttempt& attempt);
+
+}  // namespace nikawa::proxy

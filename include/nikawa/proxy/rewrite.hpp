@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "nikawa/base/result.hpp"
+#include "nikawa/http/head.hpp"
+#include "nikawa/http/origin.hpp"
+
+namespace nikawa::proxy {
+
+/// What we put into the messages we forward.
+struct Identity {
+    std::string via_name;          ///< our token in Via: tells this daemon from every other
+    std::string request_id_field;  ///< "X-Chocon-Id"
+};
+
+/// Takes the authority out of an absolute-form target (RFC 9112 §3.2.2): it stands in Host
+/// afterwards, whatever Host said, and the target is in origin-form. Other forms stay as they are.
+/// Errors: bad_head for a target that is neither origin-form, absolute http nor `*` of OPTIONS.
+Result<void> normalize_target(http::RequestHead& head);
+
+/// Whether a request has been here before: our own Via entry, or chocon's X-Chocon-Ver.
+bool is_loop(const http::RequestHead& head, std::string_view via_name);
+
+/// Makes a client's request the one for the origin (RFC 9110 §7.6): connection-specific fields and
+/// those that Connection names go, as do Expect (answered by us) and the proxy's own credentials;
+/// Host is `host`; our Via entry is added, and `made_id` as the request id unless it is empty: then
+/// the client's own stays. All else stays, in its order.
+void to_origin(http::RequestHead& head,
+               std::string_view host,
+               std::string_view made_id,
+               const Identity& identity);
+
+/// Makes an origin's response the one for the client: connection-specific fields go, the request id
+/// and our Via entry are added. All else stays, in its order.
+void to_client(http::ResponseHead& head, std::string_view request_id, const Identity& identity);
+
+}  // namespace nikawa::proxy

@@ -1,0 +1,274 @@
+#include "nikawa/client/client_connection.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "client/inactivity.hpp"
+#include "client/request_reader.hpp"
+#include "client/response_writer.hpp"
+
+namespace nikawa::client {
+namespace {
+
+using HeadState = RequestReader::HeadState;
+
+// A connection that was idle for so long keeps no buffers; before, the next request finds them.
+constexpr Duration memory_kept = std::chrono::seconds{1};
+
+// What of a request body is read for the sake of the connection after the response.
+constexpr std::uint64_t cheap_body_bytes = 64 * 1024;
+
+// Bounds of the lingering close (RFC 9112 §9.6): closing while the client still sends would reset
+// the connection and could take the response from it.
+constexpr std::size_t linger_bytes = 1024 * 1024;
+constexpr Duration linger_time = std::chrono::seconds{2};
+
+bool lists(const http::FieldBlock& fields, http::FieldId id, std::string_view token) {
+    bool found = false;
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+        if (fields[i].id != id) continue;
+        http::for_each_in_list(fields[i].value, [&](std::string_view element) {
+            found = found || http::equal_ignoring_case(element, token);
+        });
+    }
+    return found;
+}
+
+// RFC 9112 §9.3.
+bool wants_to_stay(const http::RequestHead& head) {
+    if (lists(head.fields, http::FieldId::connection, "close")) return false;
+    return head.version == http::Version::http_1_1 ||
+           lists(head.fields, http::FieldId::connection, "keep-alive");
+}
+
+// RFC 9110 §10.1.1; an HTTP/1.0 client cannot mean it.
+bool waits_for_continue(const http::RequestHead& head) {
+    return head.version == http::Version::http_1_1 &&
+           lists(head.fields, http::FieldId::expect, "100-continue");
+}
+
+std::string without_port(std::string address) {
+    address.erase(std::min(address.rfind(':'), address.size()));
+    if (address.starts_with('[') && address.ends_with(']')) {
+        address.pop_back();
+        address.erase(0, 1);
+    }
+    return address;
+}
+
+}  // namespace
+
+class ClientConnection::Impl final : public ClientExchange {
+public:
+    Impl(loop::Loop& loop,
+         std::unique_ptr<net::ByteStream> stream,
+         RequestHandler& handler,
+         const ClientLimits& limits)
+        : loop_(loop),
+          handler_(handler),
+          limits_(limits),
+          stream_(std::move(stream)),
+          inactivity_(loop, *stream_),
+          reader_(loop, *stream_, inactivity_, limits_),
+          writer_(loop, *stream_, inactivity_, limits.write_timeout),
+          client_address_(without_port(stream_->peer_address())) {}
+
+    Task<void> run();
+    void drain() noexcept;
+    void close() noexcept;
+
+    http::RequestHead& head() override { return reader_.head(); }
+    const http::BodyFraming& request_framing() const override { return reader_.framing(); }
+    std::string_view client_address() const override { return client_address_; }
+    TimePoint started_at() const override { return reader_.started_at(); }
+    Task<Result<Bytes>> receive_body() override;
+    void interrupt_receive() noexcept override { reader_.interrupt_receive(); }
+    http::FieldBlock& request_trailers() override { return reader_.trailers(); }
+    Task<Result<void>> send_interim(const http::ResponseHead& head) override {
+        return writer_.send_interim(head);
+    }
+    void begin_response(const http::ResponseHead& head, const http::BodyFraming& framing) override;
+    Task<Result<void>> flush() override { return writer_.flush(); }
+    Task<Result<void>> send_body(Bytes bytes) override { return writer_.send_body(bytes); }
+    Task<Result<void>> finish_response(Bytes bytes, const http::FieldBlock& trailers) override {
+        return writer_.finish_response(bytes, trailers);
+    }
+    bool has_response_begun() const override { return writer_.has_begun(); }
+    void break_off() noexcept override { writer_.break_off(); }
+    void watch_client(net::PeerCloseListener* listener) override { stream_->watch_peer(listener); }
+    std::uint64_t request_bytes() const override { return reader_.body_bytes(); }
+    std::uint64_t response_bytes() const override { return writer_.body_bytes(); }
+
+private:
+    enum class Phase : std::uint8_t { idle, head, exchange };
+
+    HeadState begin_request();
+    HeadState check_head(HeadState state);
+    void begin_exchange(HeadState state);
+    [[nodiscard]] bool is_rest_of_body_cheap() const;
+    Task<bool> skip_rest_of_body();
+    [[nodiscard]] bool may_still_send() const;
+    Task<void> linger();
+
+    loop::Loop& loop_;
+    RequestHandler& handler_;
+    ClientLimits limits_;
+    std::unique_ptr<net::ByteStream> stream_;
+    Inactivity inactivity_;
+    RequestReader reader_;
+    ResponseWriter writer_;
+    std::string client_address_;
+    Phase phase_ = Phase::idle;
+    Deadline head_deadline_ = Deadline::none();  // of the phases idle and head
+    bool stays_ = true;                          // open after this exchange
+    bool is_draining_ = false;
+    bool owes_continue_ = false;
+};
+
+Task<void> ClientConnection::Impl::run() {
+    do {
+        auto state = begin_request();
+        while (state == HeadState::need_more) {
+            co_await stream_->wait_readable();
+            state = check_head(reader_.read_head());
+        }
+        inactivity_.expect_input_by(Deadline::none());
+        if (state == HeadState::gone) break;
+
+        begin_exchange(state);
+        if (state == HeadState::complete) {
+            co_await handler_.handle(*this);
+        } else {
+            co_await handler_.refuse(*this, reader_.failure());
+        }
+        stream_->watch_peer(nullptr);
+        if (!writer_.is_complete()) {
+            writer_.break_off();
+            break;
+        }
+        if (stays_ && !reader_.is_body_read()) stays_ = co_await skip_rest_of_body();
+    } while (stays_ && !is_draining_);
+
+    if (phase_ == Phase::exchange && writer_.is_complete() && may_still_send()) co_await linger();
+    stream_->close();
+}
+
+// Whether closing at once could reset the connection under the response.
+bool ClientConnection::Impl::may_still_send() const {
+    return reader_.has_failed() || !reader_.is_body_read() || reader_.has_input();
+}
+
+HeadState ClientConnection::Impl::begin_request() {
+    phase_ = Phase::idle;
+    head_deadline_ = Deadline::after(loop_.now(), limits_.idle_timeout);
+    inactivity_.expect_input_by(std::min(head_deadline_, Deadline{loop_.now() + memory_kept}));
+    return check_head(reader_.begin_request());
+}
+
+// What a state of the head means at this time.
+HeadState ClientConnection::Impl::check_head(HeadState state) {
+    if (state != HeadState::need_more) return state;
+    const bool is_idle = reader_.is_between_requests();
+    if (phase_ == Phase::idle && !is_idle) {
+        phase_ = Phase::head;
+        head_deadline_ = Deadline::after(loop_.now(), limits_.head_timeout);
+        inactivity_.expect_input_by(head_deadline_);
+    }
+    if (!inactivity_.is_input_overdue()) return HeadState::need_more;
+    if (loop_.now() >= head_deadline_.at()) {
+        return is_idle ? HeadState::gone : reader_.refuse_head(Errc::head_timed_out);
+    }
+    reader_.release_memory();
+    writer_.release_memory();
+    inactivity_.expect_input_by(head_deadline_);
+    return HeadState::need_more;
+}
+
+void ClientConnection::Impl::begin_exchange(HeadState state) {
+    const http::RequestHead& head = reader_.head();
+    phase_ = Phase::exchange;
+    stays_ = state == HeadState::complete && wants_to_stay(head);
+    owes_continue_ = state == HeadState::complete && waits_for_continue(head);
+    writer_.begin_request({head.version, head.method == "HEAD"});
+}
+
+Task<Result<Bytes>> ClientConnection::Impl::receive_body() {
+    if (owes_continue_ && !reader_.is_body_read() && !writer_.has_begun()) {
+        if (!reader_.has_input()) writer_.send_continue();
+        owes_continue_ = false;
+    }
+    return reader_.receive_body(Deadline::after(loop_.now(), limits_.read_timeout));
+}
+
+void ClientConnection::Impl::begin_response(const http::ResponseHead& head,
+                                            const http::BodyFraming& framing) {
+    const auto shown = writer_.framing_for(head, framing);
+    stays_ = stays_ && !is_draining_ && !std::holds_alternative<http::UntilClose>(shown) &&
+             is_rest_of_body_cheap();
+    writer_.begin_response(
+        head, shown, stays_ ? http::Persistence::keep_alive : http::Persistence::close);
+}
+
+// Whether the connection is worth reading the rest of the request body. A client that still waits
+// for 100 Continue may never send it.
+bool ClientConnection::Impl::is_rest_of_body_cheap() const {
+    if (reader_.is_body_read()) return true;
+    return !owes_continue_ && !reader_.has_failed() &&
+           reader_.body_remaining().value_or(cheap_body_bytes + 1) <= cheap_body_bytes;
+}
+
+Task<bool> ClientConnection::Impl::skip_rest_of_body() {
+    const auto deadline = Deadline::after(loop_.now(), linger_time);
+    while (!reader_.is_body_read()) {
+        const auto piece = co_await reader_.receive_body(deadline);
+        if (!piece) co_return false;
+    }
+    co_return true;
+}
+
+// The client sees the end of our side after the response, and ends its own.
+Task<void> ClientConnection::Impl::linger() {
+    stream_->shutdown_send();
+    inactivity_.expect_input_by(Deadline::after(loop_.now(), linger_time));
+    for (std::size_t discarded = 0; discarded < linger_bytes && !inactivity_.is_input_overdue();) {
+        const auto got = reader_.discard_input();
+        if (got.state == net::IoResult::State::done) {
+            discarded += got.bytes;
+        } else if (got.state == net::IoResult::State::would_block) {
+            co_await stream_->wait_readable();
+        } else {
+            break;
+        }
+    }
+    inactivity_.expect_input_by(Deadline::none());
+}
+
+void ClientConnection::Impl::drain() noexcept {
+    is_draining_ = true;
+    if (phase_ == Phase::idle) stream_->close();
+}
+
+void ClientConnection::Impl::close() noexcept {
+    writer_.break_off();
+    stream_->close();
+}
+
+ClientConnection::ClientConnection(loop::Loop& loop,
+                                   std::unique_ptr<net::ByteStream> stream,
+                                   RequestHandler& handler,
+                                   const ClientLimits& limits)
+    : impl_(std::make_unique<Impl>(loop, std::move(stream), handler, limits)) {
+    // With the frame of run() this is all that an idle connection keeps, and they are many.
+    static_assert(sizeof(Impl) <= 1024);
+}
+
+ClientConnection::~ClientConnection() = default;
+
+Task<void> ClientConnection::run() { return impl_->run(); }
+
+void ClientConnection::drain() noexcept { impl_->drain(); }
+
+void ClientConnection::close() noexcept { impl_->close(); }
+
+}  // namespace nikawa::client

@@ -1,0 +1,211 @@
+#include "nikawa/daemon/daemon.hpp"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <iostream>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "daemon/shard.hpp"
+#include "nikawa/daemon/listen_sockets.hpp"
+#include "nikawa/daemon/pid_file.hpp"
+#include "nikawa/daemon/sd_notify.hpp"
+#include "nikawa/demo/demonstration.hpp"
+#include "nikawa/net/listener.hpp"
+
+namespace nikawa::daemon {
+namespace {
+
+// A shard that is busier than this lets the next one have new connections.
+constexpr double full_load = 0.7;
+
+// Every connection costs a descriptor or two, and the default of 1024 is soon used up.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+net::TrustStore trust_store(const Options& options, const demo::Demonstration* demonstration) {
+    if (demonstration != nullptr) return net::TrustStore::from_pem(demonstration->ca_pem());
+    if (!options.ca_file.empty()) return net::TrustStore::from_file(options.ca_file);
+    return net::TrustStore::system();
+}
+
+std::unique_ptr<telemetry::LogWriter> open_access_log(const Options& options) {
+    if (options.access_log_dir == "none") return nullptr;
+    auto opened = telemetry::LogWriter::open(
+        {.dir = options.access_log_dir,
+         .format = options.access_log_format == "ltsv" ? telemetry::LogFormat::ltsv
+                                                       : telemetry::LogFormat::json,
+         .keep = options.access_log_rotate,
+         .rotate_every = options.access_log_rotate_time,
+         .on_trouble = [](std::string_view trouble) { spdlog::warn("access log: {}", trouble); }});
+    if (!opened) throw std::runtime_error{opened.error()};
+    return std::move(*opened);
+}
+
+std::vector<net::UniqueFd> open_sockets(const Options& options) {
+    auto sockets = inherited_sockets();
+    if (sockets.empty()) sockets.push_back(net::listen_on(options.listen, options.port));
+    return sockets;
+}
+
+// Tells this daemon from every other one a request may pass, another nikawa among them.
+std::string unique_via_name() {
+    const auto id = proxy::RequestIdSource::random().next(std::chrono::system_clock::now());
+    return "nikawa-" + std::string{id.begin(), id.end()};
+}
+
+// The running daemon: its shards, and the signals that steer them.
+class Daemon {
+public:
+    /// Throws std::runtime_error with what prevents the start.
+    explicit Daemon(Options options);
+
+    void run();
+
+private:
+    void listen(std::vector<net::UniqueFd> sockets);
+    void accept(std::unique_ptr<net::TcpStream> stream);
+    void wait_for_signal();
+    void take_signal(int signal);
+    void drain();
+    void close_all();
+
+    Options options_;
+    PidFile pid_file_;
+    std::unique_ptr<demo::Demonstration> demonstration_;
+    std::unique_ptr<telemetry::LogWriter> log_writer_;
+    ShardSettings settings_;
+    std::vector<std::unique_ptr<Shard>> shards_;  // the first one accepts, on the main thread
+    std::vector<std::unique_ptr<net::Listener>> listeners_;
+    std::unique_ptr<boost::asio::signal_set> signals_;
+    std::unique_ptr<boost::asio::steady_timer> drain_deadline_;
+    bool draining_ = false;
+};
+
+Daemon::Daemon(Options options) : options_(std::move(options)), pid_file_(options_.pid_file) {
+    if (options_.demo) {
+        auto started = demo::Demonstration::start(options_.demo_rtt);
+        if (!started) throw std::runtime_error{started.error()};
+        demonstration_ = std::move(*started);
+    }
+    if (options_.via_name.empty()) options_.via_name = unique_via_name();
+    auto sockets = open_sockets(options_);
+    log_writer_ = open_access_log(options_);
+    settings_ = shard_settings(options_, ports_of(sockets));
+    if (demonstration_) settings_.demo_name = demo::Demonstration::origin_name;
+    const auto trust = trust_store(options_, demonstration_.get());
+    for (unsigned i = 0; i < options_.threads; ++i) {
+        shards_.push_back(std::make_unique<Shard>(settings_, trust, log_writer_.get()));
+    }
+    auto& io = shards_.front()->event_loop().io();
+    signals_ = std::make_unique<boost::asio::signal_set>(io, SIGTERM, SIGINT, SIGHUP);
+    drain_deadline_ = std::make_unique<boost::asio::steady_timer>(io);
+    wait_for_signal();
+    listen(std::move(sockets));
+}
+
+void Daemon::listen(std::vector<net::UniqueFd> sockets) {
+    for (auto& socket : sockets) {
+        listeners_.push_back(std::make_unique<net::Listener>(
+            shards_.front()->event_loop(),
+            std::move(socket),
+            [this](std::unique_ptr<net::TcpStream> stream) { accept(std::move(stream)); }));
+        spdlog::info("listening on {}", listeners_.back()->address());
+    }
+}
+
+// Fills one shard before the next, so that warm pools are not split among threads without need.
+void Daemon::accept(std::unique_ptr<net::TcpStream> stream) {
+    Shard* least = shards_.front().get();
+    for (const auto& shard : shards_) {
+        if (shard->load() < full_load) {
+            least = shard.get();
+            break;
+        }
+        if (shard->load() < least->load()) least = shard.get();
+    }
+    if (least == shards_.front().get()) {
+        least->serve(std::move(stream));
+    } else {
+        least->adopt(stream->release());
+    }
+}
+
+void Daemon::run() {
+    std::vector<std::thread> threads;
+    for (std::size_t i = 1; i < shards_.size(); ++i) {
+        threads.emplace_back([shard = shards_[i].get()] { shard->run(); });
+    }
+    notify_service_manager("READY=1");
+    if (demonstration_) demonstration_->show(listeners_.front()->port(), std::cout);
+    shards_.front()->run();
+    for (auto& thread : threads) thread.join();
+    spdlog::info("stopped");
+}
+
+void Daemon::wait_for_signal() {
+    signals_->async_wait([this](boost::system::error_code error, int signal) {
+        if (error) return;
+        take_signal(signal);
+        wait_for_signal();
+    });
+}
+
+void Daemon::take_signal(int signal) {
+    if (signal == SIGHUP) {
+        if (log_writer_) log_writer_->reopen();
+    } else if (draining_) {
+        spdlog::info("second signal: ending at once");
+        close_all();
+    } else {
+        drain();
+    }
+}
+
+void Daemon::drain() {
+    draining_ = true;
+    spdlog::info("draining: no new connections, what is in flight has {} s",
+                 std::chrono::duration<double>(options_.shutdown_timeout).count());
+    notify_service_manager("STOPPING=1");
+    for (auto& listener : listeners_) listener->close();
+    for (auto& shard : shards_) shard->drain();
+    drain_deadline_->expires_after(options_.shutdown_timeout);
+    drain_deadline_->async_wait([this](boost::system::error_code error) {
+        if (!error) close_all();
+    });
+}
+
+void Daemon::close_all() {
+    for (auto& shard : shards_) shard->close();
+}
+
+}  // namespace
+
+int run_daemon(Options options) {
+    std::signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    spdlog::set_default_logger(spdlog::stderr_logger_mt("nikawa"));
+    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z [%l] %v");
+    spdlog::set_level(spdlog::level::from_str(options.log_level));
+    try {
+        Daemon daemon{std::move(options)};
+        daemon.run();
+        return 0;
+    } catch (const std::exception& failure) {
+        spdlog::error("cannot start: {}", failure.what());
+        return 1;
+    }
+}
+
+}  // namespace nikawa::daemon

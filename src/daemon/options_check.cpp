@@ -1,0 +1,101 @@
+#include "daemon/options_check.hpp"
+
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+
+namespace nikawa::daemon {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string reason(int error) { return std::system_category().message(error); }
+
+std::string ca_file_problem(const std::string& path) {
+    struct Close {
+        void operator()(std::FILE* file) const { std::fclose(file); }
+    };
+    const std::unique_ptr<std::FILE, Close> file{std::fopen(path.c_str(), "re")};
+    if (file == nullptr) return "--ca-file=" + path + ": cannot be read: " + reason(errno);
+    X509* const certificate = PEM_read_X509(file.get(), nullptr, nullptr, nullptr);
+    ERR_clear_error();
+    if (certificate == nullptr) {
+        return "--ca-file=" + path +
+               ": holds no certificate; it must be a PEM file with lines "
+               "-----BEGIN CERTIFICATE-----";
+    }
+    X509_free(certificate);
+    return {};
+}
+
+/// Why files cannot be made in a directory; one that is not there yet is asked of the one above it.
+std::string directory_problem(fs::path directory, bool may_be_missing) {
+    std::error_code error;
+    while (may_be_missing && !fs::exists(directory, error) && !error &&
+           directory.has_parent_path() && directory != directory.parent_path()) {
+        directory = directory.parent_path();
+    }
+    if (directory.empty()) directory = ".";
+    const bool is_directory = fs::is_directory(directory, error);
+    if (error) return directory.string() + ": " + error.message();
+    if (!is_directory) return directory.string() + " is not a directory";
+    if (faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+        return directory.string() + " cannot be written to: " + reason(errno);
+    }
+    return {};
+}
+
+std::string repeated_marker(const Options& options) {
+    const auto equal = [](const std::string& a, const std::string& b) {
+        return strcasecmp(a.c_str(), b.c_str()) == 0;
+    };
+    for (const auto& marker : options.https_markers) {
+        for (const auto& other : options.http_markers) {
+            if (equal(marker, other)) return marker;
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+std::string problem_with(const Options& options) {
+    if (options.max_request_line_bytes > options.max_head_bytes) {
+        return "--max-request-line-bytes=" + std::to_string(options.max_request_line_bytes) +
+               ": must not be more than --max-head-bytes=" +
+               std::to_string(options.max_head_bytes) + ", of which the line is a part";
+    }
+    if (const auto marker = repeated_marker(options); !marker.empty()) {
+        return "--http-marker=" + marker + ": is also an --https-marker; it can mean only one";
+    }
+    if (!options.ca_file.empty()) {
+        if (auto problem = ca_file_problem(options.ca_file); !problem.empty()) return problem;
+    }
+    const auto& log = options.access_log_dir;
+    if (!log.empty() && log != "stdout" && log != "none") {
+        if (const auto problem = directory_problem(log, true); !problem.empty()) {
+            return "--access-log-dir=" + log +
+                   ": must be a directory to write to, stdout or none: " + problem;
+        }
+    }
+    if (!options.pid_file.empty()) {
+        const auto parent = fs::path{options.pid_file}.parent_path();
+        if (const auto problem = directory_problem(parent, false); !problem.empty()) {
+            return "--pid-file=" + options.pid_file +
+                   ": must be a file that can be written: " + problem;
+        }
+    }
+    return {};
+}
+
+}  // namespace nikawa::daemon

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nikawa/client/client_connection.hpp"
+#include "nikawa/daemon/options.hpp"
+#include "nikawa/net/dns_resolver.hpp"
+#include "nikawa/net/tcp_tls_dialer.hpp"
+#include "nikawa/proxy/forwarder.hpp"
+
+namespace nikawa::daemon {
+
+/// What all shards are made from; read only once they run.
+struct ShardSettings {
+    client::ClientLimits client;
+    net::TlsSettings tls;
+    net::DnsSettings dns;
+    net::DialSettings dial;
+    origin::SessionFactory::Limits sessions;
+    pool::PoolLimits pool;
+    proxy::ForwarderSettings forwarder;
+    std::string demo_name;  ///< a name that means 127.0.0.1, for the demonstration; else empty
+};
+
+/// The settings that the options ask for; `own_ports` are those we listen on.
+ShardSettings shard_settings(const Options& options, std::vector<std::uint16_t> own_ports);
+
+/// One thread's world: its loop, its connections, its pools. Shards share nothing that changes.
+class Shard final : private loop::Expirable {
+public:
+    /// All that is given outlives the shard. `log` may be nullptr.
+    Shard(const ShardSettings& settings, const net::TrustStore& trust, telemetry::LogWriter* log);
+    ~Shard();
+
+    /// Serves until it has drained. On the shard's own thread.
+    void run() { event_loop_.run(); }
+
+    /// From any thread: serves a client's connection.
+    void adopt(net::UniqueFd fd);
+
+    /// From any thread: finishes what is in flight, then ends. `close()` ends it at once.
+    void drain();
+    void close();
+
+    /// From any thread: the share of the last second that its thread was busy, 0 to 1.
+    [[nodiscard]] double load() const { return load_.load(std::memory_order_relaxed); }
+
+    [[nodiscard]] net::EventLoop& event_loop() { return event_loop_; }
+
+    /// On the shard's own thread.
+    void serve(std::unique_ptr<net::ByteStream> stream);
+
+private:
+    Task<void> serve_connection(std::unique_ptr<net::ByteStream> stream);
+    void end_when_idle();
+    void expire() noexcept override;
+
+    loop::Loop loop_;
+    net::EventLoop event_loop_;
+    const ShardSettings& settings_;
+    net::DnsResolver dns_;
+    std::unique_ptr<net::Resolver> overrides_;
+    net::TlsContext tls_;
+    net::TcpTlsDialer dialer_;
+    origin::SessionFactory sessions_;
+    pool::PoolSet pools_;
+    telemetry::AccessLog log_;
+    proxy::Forwarder forwarder_;
+    std::list<client::ClientConnection*> connections_;
+    loop::Watchdog tick_;
+    bool draining_ = false;
+    Duration busy_{};
+    TimePoint measured_at_{};
+    std::atomic<double> load_{0};
+};
+
+}  // namespace nikawa::daemon

@@ -1,0 +1,199 @@
+#include "nikawa/http/h1_head_parser.hpp"
+
+#include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <cassert>
+#include <limits>
+#include <string>
+#include <type_traits>
+
+namespace nikawa::http {
+namespace {
+
+namespace beast = boost::beast;
+using BeastError = beast::http::error;
+using boost::system::error_code;
+
+/// Beast's parser for the length of one head: it checks the grammar, we keep what it finds. The
+/// input must be exactly one head, so nothing after the fields ever reaches it.
+template <bool is_request>
+class HeadReader final : private beast::http::basic_parser<is_request> {
+public:
+    using Head = std::conditional_t<is_request, RequestHead, ResponseHead>;
+
+    HeadReader(Head& head, std::size_t most_fields) : head_(head), most_fields_(most_fields) {
+        this->header_limit(std::numeric_limits<std::uint32_t>::max());  // HeadLimits are ours
+        this->body_limit(boost::none);
+    }
+
+    [[nodiscard]] error_code read(Bytes input) {
+        error_code error;
+        const auto taken = this->put(boost::asio::const_buffer{input.data(), input.size()}, error);
+        assert(error || taken == input.size());
+        static_cast<void>(taken);
+        return error;
+    }
+
+private:
+    using Text = beast::string_view;
+
+    static std::string_view plain(Text text) { return {text.data(), text.size()}; }
+    static Version version_of(int version) {
+        return version == 10 ? Version::http_1_0 : Version::http_1_1;
+    }
+
+    void on_request_impl(
+        beast::http::verb, Text method, Text target, int version, error_code& error) override {
+        if constexpr (is_request) {
+            const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+            if (!std::ranges::all_of(target, is_ascii)) error = BeastError::bad_target;
+            head_.method = plain(method);
+            head_.target = plain(target);
+            head_.version = version_of(version);
+        }
+    }
+    void on_response_impl(int code, Text reason, int version, error_code& error) override {
+        if constexpr (!is_request) {
+            if (code < 100) error = BeastError::bad_status;
+            head_.status = static_cast<unsigned>(code);
+            head_.reason = plain(reason);
+            head_.version = version_of(version);
+        }
+    }
+    void on_field_impl(beast::http::field, Text name, Text value, error_code& error) override {
+        if (head_.fields.size() == most_fields_) {
+            error = BeastError::header_limit;
+            return;
+        }
+        head_.fields.add(plain(name), plain(value));
+    }
+    void on_header_impl(error_code&) override {}
+    void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+    std::size_t on_body_impl(Text body, error_code&) override { return body.size(); }
+    void on_chunk_header_impl(std::uint64_t, Text, error_code&) override {}
+    std::size_t on_chunk_body_impl(std::uint64_t, Text body, error_code&) override {
+        return body.size();
+    }
+    void on_finish_impl(error_code&) override {}
+
+    Head& head_;
+    std::size_t most_fields_;
+};
+
+enum class Fold : bool { refused, accepted };
+
+/// The failures of one kind of head.
+struct Verdicts {
+    Failure broken;
+    Failure ambiguous;
+    Failure too_large;
+    Failure start_line_too_long;
+};
+
+constexpr Verdicts request_verdicts{
+    {Errc::bad_head, Side::client},
+    {Errc::bad_framing, Side::client},
+    {Errc::head_too_large, Side::client},
+    {Errc::target_too_long, Side::client},
+};
+constexpr Verdicts response_verdicts{
+    {Errc::malformed, Side::origin},
+    {Errc::malformed, Side::origin},
+    {Errc::response_head_too_large, Side::origin},
+    {Errc::response_head_too_large, Side::origin},
+};
+
+Failure verdict(const error_code& error, const Verdicts& verdicts) {
+    if (error == BeastError::header_limit) return verdicts.too_large;
+    for (const auto ambiguous : {BeastError::bad_content_length,
+                                 BeastError::multiple_content_length,
+                                 BeastError::bad_transfer_encoding}) {
+        if (error == ambiguous) return verdicts.ambiguous;
+    }
+    return verdicts.broken;
+}
+
+/// Looks for the empty line that ends a head, from `searched` on, and moves that. Gives the head's
+/// size, 0 when the line has not come yet. A line that ends in a bare LF is refused at once: its
+/// sender would wait for an answer, and we for a CRLF.
+Result<std::size_t> find_end(Bytes input, std::size_t& searched, Fold fold, Failure broken) {
+    assert(searched <= input.size());  // the same bytes and those that followed, or reset()
+    for (;;) {
+        const bool at_line_start = searched > 0 && input[searched - 1] == '\n';
+        if (at_line_start && fold == Fold::refused && searched < input.size() &&
+            (input[searched] == ' ' || input[searched] == '\t')) {
+            return broken;
+        }
+        const auto lf = input.find('\n', searched);
+        if (lf == Bytes::npos) {
+            searched = input.size();
+            return std::size_t{0};
+        }
+        if (lf == 0 || input[lf - 1] != '\r') return broken;
+        searched = lf + 1;
+        if (lf >= 2 && input[lf - 2] == '\n') return searched;
+    }
+}
+
+/// `find_end()` within the limits.
+Result<std::size_t> find_end_within(const HeadLimits& limits,
+                                    Bytes input,
+                                    std::size_t& searched,
+                                    Fold fold,
+                                    const Verdicts& refuse) {
+    const auto size = find_end(input, searched, fold, refuse.broken);
+    if (!size) return size;
+    const auto first_line = input.substr(0, limits.start_line_bytes + 2);  // with its CRLF
+    if (first_line.size() == limits.start_line_bytes + 2 && first_line.find('\n') == Bytes::npos) {
+        return refuse.start_line_too_long;
+    }
+    const bool is_too_large =
+        *size == 0 ? input.size() >= limits.head_bytes : *size > limits.head_bytes;
+    if (is_too_large) return refuse.too_large;
+    return size;
+}
+
+/// A status line without the space after its code, which RFC 9112 §4 wants and some origins leave
+/// out: where the space belongs, else npos.
+std::size_t missing_space(Bytes head) {
+    constexpr auto code_end = Bytes{"HTTP/1.1 200"}.size();
+    return head.size() > code_end && head[code_end] == '\r' ? code_end : Bytes::npos;
+}
+
+}  // namespace
+
+Result<std::size_t> H1HeadParser::parse_request(Bytes input, RequestHead& head) {
+    if (input == "\r") return std::size_t{0};
+    const std::size_t passed_over = input.starts_with("\r\n") ? 2 : 0;
+    input.remove_prefix(passed_over);
+    // What begins with a control byte is no HTTP, mostly a TLS ClientHello: its end would not come.
+    if (!input.empty() && static_cast<unsigned char>(input.front()) <= ' ') {
+        return request_verdicts.broken;
+    }
+    const auto size = find_end_within(limits_, input, searched_, Fold::refused, request_verdicts);
+    if (!size || *size == 0) return size;
+    head.clear();
+    const auto error = HeadReader<true>{head, limits_.fields}.read(input.substr(0, *size));
+    if (error) return verdict(error, request_verdicts);
+    return passed_over + *size;
+}
+
+Result<std::size_t> H1HeadParser::parse_response(Bytes input, ResponseHead& head) {
+    const auto size = find_end_within(limits_, input, searched_, Fold::accepted, response_verdicts);
+    if (!size || *size == 0) return size;
+    head.clear();
+    HeadReader<false> reader{head, limits_.fields};
+    error_code error;
+    if (const auto at = missing_space(input.substr(0, *size)); at != Bytes::npos) {
+        std::string completed{input.substr(0, *size)};
+        completed.insert(at, 1, ' ');
+        error = reader.read(completed);
+    } else {
+        error = reader.read(input.substr(0, *size));
+    }
+    if (error) return verdict(error, response_verdicts);
+    return size;
+}
+
+}  // namespace nikawa::http

@@ -1,0 +1,164 @@
+#include "nikawa/http/h1_writer.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <charconv>
+
+namespace nikawa::http {
+namespace {
+
+constexpr Bytes chunked_line = "Transfer-Encoding: chunked\r\n";
+constexpr Bytes close_line = "Connection: close\r\n";
+constexpr Bytes keep_alive_line = "Connection: keep-alive\r\n";
+constexpr std::size_t longest_number = 20;  // 2^64 - 1 in decimal
+
+/// Room for whatever a head gets besides its own texts: version, status, spaces, the lines above,
+/// a Content-Length written anew, and the last CRLF.
+constexpr std::size_t additions = 128;
+static_assert(additions > chunked_line.size() + keep_alive_line.size() + longest_number + 32);
+
+/// A string's new end, measured beforehand, so that a head of many small pieces grows it once.
+class Room {
+public:
+    Room(std::string& out, std::size_t most) : out_(out), at_(out.size()) {
+        out_.resize(at_ + most);
+        to_ = out_.data() + at_;
+    }
+    ~Room() { out_.resize(static_cast<std::size_t>(to_ - out_.data())); }
+    Room(const Room&) = delete;
+    Room& operator=(const Room&) = delete;
+
+    void put(std::string_view text) { to_ = std::copy(text.begin(), text.end(), to_); }
+    void put(std::uint64_t number) { to_ = std::to_chars(to_, to_ + longest_number, number).ptr; }
+
+    /// In Canonical-Case: "x-request-id" is put as "X-Request-Id".
+    void put_canonical(std::string_view name) {
+        bool starts_word = true;
+        for (const char c : name) {
+            const bool small = c >= 'a' && c <= 'z';
+            *to_++ = starts_word && small ? static_cast<char>(c & ~0x20) : c;
+            starts_word = c == '-';
+        }
+    }
+
+private:
+    std::string& out_;
+    std::size_t at_;
+    char* to_;
+};
+
+std::size_t lines_bytes(const FieldBlock& fields) {
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+        const Field field = fields[i];
+        bytes += field.name.size() + field.value.size() + 4;  // ": " and CRLF
+    }
+    return bytes;
+}
+
+void put_line(Room& room, const Field& field) {
+    room.put(field.name);
+    room.put(": ");
+    room.put(field.value);
+    room.put("\r\n");
+}
+
+/// Names whose usual spelling is not Canonical-Case; what compares names exactly (scripts, mostly)
+/// has learned these from HTTP/1.1.
+constexpr std::string_view well_known_spellings[] = {
+    "ETag",
+    "Content-MD5",
+    "Expect-CT",
+    "NEL",
+    "SourceMap",
+    "WWW-Authenticate",
+    "X-XSS-Protection",
+};
+
+void put_name_from_http2(Room& room, std::string_view name) {
+    const auto known = std::ranges::find_if(well_known_spellings, [&](std::string_view spelling) {
+        return equal_ignoring_case(spelling, name);
+    });
+    if (known != std::end(well_known_spellings)) {
+        room.put(*known);
+    } else {
+        room.put_canonical(name);
+    }
+}
+
+/// The fields of a response. A Content-Length is written as the framing understood it: an origin
+/// may repeat it (`5, 5`), and a recipient may refuse that (RFC 9112 §6.3).
+void put_response_lines(Room& room, const ResponseHead& head, const Sized* sized) {
+    bool has_length = false;
+    for (std::size_t i = 0; i < head.fields.size(); ++i) {
+        const Field field = head.fields[i];
+        const bool is_length = sized != nullptr && field.id == FieldId::content_length;
+        if (is_length && has_length) continue;
+        if (head.version == Version::http_2) {
+            put_name_from_http2(room, field.name);
+        } else {
+            room.put(field.name);
+        }
+        room.put(": ");
+        if (is_length) {
+            room.put(sized->bytes);
+            has_length = true;
+        } else {
+            room.put(field.value);
+        }
+        room.put("\r\n");
+    }
+}
+
+}  // namespace
+
+void append_request_head(std::string& out, const RequestHead& head, const BodyFraming& framing) {
+    Room room{out, head.method.size() + head.target.size() + lines_bytes(head.fields) + additions};
+    room.put(head.method);
+    room.put(" ");
+    room.put(head.target);
+    room.put(" HTTP/1.1\r\n");
+    for (std::size_t i = 0; i < head.fields.size(); ++i) put_line(room, head.fields[i]);
+    if (std::holds_alternative<Chunked>(framing)) room.put(chunked_line);
+    room.put("\r\n");
+}
+
+void append_response_head(std::string& out,
+                          const ResponseHead& head,
+                          const BodyFraming& framing,
+                          Version client,
+                          Persistence persistence) {
+    const bool is_chunked = std::holds_alternative<Chunked>(framing);
+    assert(!is_chunked || client == Version::http_1_1);  // RFC 9112 §6.1
+    const std::string_view reason = head.reason.empty() ? reason_phrase(head.status) : head.reason;
+
+    Room room{out, reason.size() + lines_bytes(head.fields) + additions};
+    room.put("HTTP/1.1 ");
+    room.put(head.status);
+    room.put(" ");
+    room.put(reason);
+    room.put("\r\n");
+    put_response_lines(room, head, std::get_if<Sized>(&framing));
+    if (is_chunked) room.put(chunked_line);
+    if (client == Version::http_1_1 && persistence == Persistence::close) room.put(close_line);
+    if (client == Version::http_1_0 && persistence == Persistence::keep_alive) {
+        room.put(keep_alive_line);
+    }
+    room.put("\r\n");
+}
+
+ChunkHead::ChunkHead(std::uint64_t data_bytes) {
+    char* to = std::to_chars(text_.data(), text_.data() + text_.size(), data_bytes, 16).ptr;
+    *to++ = '\r';
+    *to++ = '\n';
+    size_ = static_cast<std::size_t>(to - text_.data());
+}
+
+void append_last_chunk(std::string& out, const FieldBlock& trailers) {
+    Room room{out, lines_bytes(trailers) + additions};
+    room.put("0\r\n");
+    for (std::size_t i = 0; i < trailers.size(); ++i) put_line(room, trailers[i]);
+    room.put("\r\n");
+}
+
+}  // namespace nikawa::http

@@ -1,0 +1,67 @@
+#include "net/openssl.hpp"
+
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+
+#include "net/library_category.hpp"
+
+namespace nikawa::net {
+namespace {
+
+using boost::system::error_code;
+
+constexpr int truncated = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_UNEXPECTED_EOF_WHILE_READING);
+
+std::string tls_message(int value) {
+    const auto packed = static_cast<unsigned long>(value);
+    if (value == truncated) {
+        return "the connection ended without close_notify";
+    }
+    const char* reason = ERR_reason_error_string(packed);
+    return reason != nullptr ? reason : "error " + std::to_string(value);
+}
+
+std::string certificate_message(int value) { return X509_verify_cert_error_string(value); }
+
+const LibraryCategory tls_category{"tls", tls_message};
+const LibraryCategory certificate_category{"certificate", certificate_message};
+
+// One read takes four full records; the buffer exists only while it holds something.
+constexpr std::size_t read_buffer_bytes = 64 * 1024;
+
+}  // namespace
+
+error_code take_openssl_error() noexcept {
+    const auto packed = ERR_get_error();
+    ERR_clear_error();
+    if (ERR_SYSTEM_ERROR(packed)) {
+        return {ERR_GET_REASON(packed), boost::system::system_category()};
+    }
+    return {static_cast<int>(packed), tls_category};
+}
+
+error_code certificate_error(long verify_result) noexcept {
+    return {static_cast<int>(verify_result), certificate_category};
+}
+
+error_code truncated_error() noexcept { return {truncated, tls_category}; }
+
+std::runtime_error openssl_failure(const std::string& what) {
+    return std::runtime_error{what + ": " + take_openssl_error().message()};
+}
+
+SslCtxPtr make_ssl_ctx(const SSL_METHOD* method) {
+    SslCtxPtr ctx{SSL_CTX_new(method)};
+    if (!ctx || SSL_CTX_set_min_proto_version(ctx.get(), TLS1_2_VERSION) != 1) {
+        throw openssl_failure("cannot set up TLS");
+    }
+    SSL_CTX_set_options(ctx.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(ctx.get(),
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                         SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_read_ahead(ctx.get(), 1);
+    SSL_CTX_set_default_read_buffer_len(ctx.get(), read_buffer_bytes);
+    return ctx;
+}
+
+}  // namespace nikawa::net

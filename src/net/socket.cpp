@@ -1,0 +1,182 @@
+#include "nikawa/net/socket.hpp"
+
+#include <netinet/tcp.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+
+#include "net/socket_address.hpp"
+
+namespace nikawa::net {
+namespace {
+
+constexpr std::uint32_t read_events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+constexpr std::uint32_t write_events = EPOLLOUT;
+
+// A head, a chunk's size, its data and its end are four; more are worth a second call.
+constexpr std::size_t max_pieces = 16;
+
+void set_option(int fd, int level, int name, int value) noexcept {
+    setsockopt(fd, level, name, &value, sizeof value);
+}
+
+}  // namespace
+
+Socket::Socket(Poller& poller, UniqueFd fd, SocketListener& listener, State state)
+    : poller_(poller),
+      listener_(listener),
+      fd_(std::move(fd)),
+      sendable_(state == State::connected) {}
+
+Socket::~Socket() { poller_.forget(*this); }
+
+IoResult Socket::receive(MutableBytes into) noexcept {
+    if (!fd_ || error_ != 0) return failed(error_);
+    if (watched_ != 0 && !receivable_) return {IoResult::State::would_block};
+    for (;;) {
+        const auto got = ::recv(fd_.get(), into.data(), into.size(), MSG_DONTWAIT);
+        if (got > 0) {
+            const auto bytes = static_cast<std::size_t>(got);
+            if (bytes < into.size() && !peer_ended_) receivable_ = false;
+            return {IoResult::State::done, bytes};
+        }
+        if (got == 0) return {IoResult::State::end};
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            receivable_ = false;
+            return {IoResult::State::would_block};
+        }
+        if (errno != EINTR) return failed(errno);
+    }
+}
+
+IoResult Socket::send(std::span<const Bytes> pieces) noexcept {
+    if (!fd_ || error_ != 0) return failed(error_);
+    if ((watched_ & EPOLLOUT) != 0 && !sendable_) return {IoResult::State::would_block};
+
+    std::array<iovec, max_pieces> vector;
+    msghdr message{};
+    message.msg_iov = vector.data();
+    for (const Bytes piece : pieces) {
+        if (piece.empty()) continue;
+        vector[message.msg_iovlen++] = {const_cast<char*>(piece.data()), piece.size()};
+        if (message.msg_iovlen == max_pieces) break;
+    }
+    if (message.msg_iovlen == 0) return {IoResult::State::done};
+    for (;;) {
+        const auto sent = ::sendmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent >= 0) return {IoResult::State::done, static_cast<std::size_t>(sent)};
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            sendable_ = false;
+            return {IoResult::State::would_block};
+        }
+        if (errno != EINTR) return failed(errno);
+    }
+}
+
+bool Socket::want_readable() noexcept {
+    if (fd_ && watched_ == 0) watch(read_events);
+    return receivable_ || !fd_;
+}
+
+bool Socket::want_writable() noexcept {
+    if (sendable_ || !fd_) return true;
+    if ((watched_ & EPOLLOUT) == 0) watch(read_events | write_events);
+    return sendable_;
+}
+
+void Socket::tell_again() noexcept {
+    if (!fd_) return;
+    if (watched_ == 0) {
+        watch(read_events);
+    } else if (receivable_) {
+        watch(watched_);
+    }
+}
+
+bool Socket::is_peer_gone() const noexcept {
+    if (broken_ || error_ != 0) return true;
+    if (!peer_ended_) return false;
+    char next = 0;
+    return ::recv(fd_.get(), &next, sizeof next, MSG_DONTWAIT | MSG_PEEK) == 0;
+}
+
+int Socket::connect_error() const noexcept {
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
+    return error;
+}
+
+void Socket::shutdown_send() noexcept {
+    if (fd_) ::shutdown(fd_.get(), SHUT_WR);
+}
+
+void Socket::close() noexcept {
+    poller_.forget(*this);
+    fd_.reset();
+}
+
+UniqueFd Socket::release() noexcept {
+    poller_.forget(*this);
+    if (watched_ != 0) poller_.remove(fd_.get());
+    return std::move(fd_);
+}
+
+void Socket::ready(std::uint32_t events) noexcept {
+    constexpr std::uint32_t over = EPOLLHUP | EPOLLERR;
+    if ((events & over) != 0) broken_ = true;
+    if ((events & (EPOLLRDHUP | over)) != 0) peer_ended_ = true;
+    const bool readable = (events & (EPOLLIN | EPOLLRDHUP | over)) != 0;
+    const bool writable = (events & (EPOLLOUT | over)) != 0;
+    receivable_ = receivable_ || readable;
+    sendable_ = sendable_ || writable;
+    listener_.socket_ready(readable, writable);
+}
+
+// Registering tells what is ready already, so what was known before is forgotten.
+void Socket::watch(std::uint32_t events) noexcept {
+    const int error = watched_ == 0 ? poller_.add(fd_.get(), events, *this)
+                                    : poller_.change(fd_.get(), events, *this);
+    receivable_ = error != 0;
+    if (error == 0) {
+        watched_ = events;
+    } else {
+        error_ = error;  // nobody would ever wake the waiter: let the next call fail instead
+        sendable_ = true;
+    }
+}
+
+IoResult Socket::failed(int error) noexcept {
+    error_ = error != 0 ? error : ENOTCONN;
+    receivable_ = sendable_ = true;  // a waiter is to hear of it at once
+    return {IoResult::State::failed, 0, {error_, boost::system::system_category()}};
+}
+
+void send_at_once(int fd) noexcept { set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
+
+void reset_on_close(int fd) noexcept {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+void detect_dead_peer(int fd, Duration unacknowledged) noexcept {
+    using std::chrono::milliseconds;
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+    set_option(fd,
+               IPPROTO_TCP,
+               TCP_USER_TIMEOUT,
+               static_cast<int>(std::chrono::duration_cast<milliseconds>(unacknowledged).count()));
+}
+
+std::optional<Endpoint> peer_of(int fd) noexcept {
+    SocketAddress address;
+    if (getpeername(fd, address.get(), &address.size) != 0) return std::nullopt;
+    return address.endpoint();
+}
+
+}  // namespace nikawa::net

@@ -1,0 +1,11 @@
+#include "nikawa/net/unique_fd.hpp"
+
+#include <unistd.h>
+
+namespace nikawa::net {
+
+void UniqueFd::reset() noexcept {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+}  // namespace nikawa::net

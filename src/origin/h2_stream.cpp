@@ -1,0 +1,235 @@
+#include "origin/h2_stream.hpp"
+
+#include <charconv>
+
+namespace nikawa::origin {
+namespace {
+
+// More than this is not kept in a stream that waits for its next request.
+constexpr std::size_t spare_buffer_bytes = 64 * 1024;
+
+// HPACK's own measure of a field, RFC 7541 §4.1.
+constexpr std::size_t field_overhead = 32;
+
+void empty(std::string& buffer) {
+    buffer.clear();
+    if (buffer.capacity() > spare_buffer_bytes) std::string{}.swap(buffer);
+}
+
+}  // namespace
+
+H2Stream::H2Stream(loop::Loop& loop, H2Connection& connection, const H2Limits& limits)
+    : connection_(connection),
+      limits_(limits),
+      received_(loop),
+      sent_(loop),
+      deadlines_(loop, *this) {}
+
+void H2Stream::start(const StreamTimeouts& timeouts) {
+    deadlines_.start(timeouts);
+    id_ = 0;
+    submitted_ = false;
+    failure_.reset();
+    announced_.reset();
+    outgoing_ = {};
+    request_complete_ = false;
+    request_trailers_ = nullptr;
+    section_ = Section::head;
+    response_begun_ = head_complete_ = end_received_ = false;
+    interim_count_ = 0;
+    head_.clear();
+    interim_.clear();
+    framing_ = http::NoBody{};
+    trailers_.clear();
+    empty(incoming_);
+    empty(given_);
+    received_.reset();
+    sent_.reset();
+}
+
+Result<void> H2Stream::send_head(const http::RequestHead& head, const http::BodyFraming& framing) {
+    if (failure_) return *failure_;
+    is_head_request_ = head.method == "HEAD";
+    if (const auto* sized = std::get_if<http::Sized>(&framing)) announced_ = sized->bytes;
+    request_complete_ =
+        std::holds_alternative<http::NoBody>(framing) || announced_ == std::uint64_t{0};
+    const auto id = connection_.submit(*this, head, !request_complete_);
+    if (!id) return id.error();
+    id_ = *id;
+    submitted_ = true;
+    if (request_complete_) deadlines_.note_request_complete();
+    return {};
+}
+
+Task<Result<void>> H2Stream::send_body(Bytes bytes) {
+    if (failure_) co_return *failure_;
+    if (bytes.empty() || end_received_) co_return Result<void>{};
+    if (announced_) {
+        if (bytes.size() > *announced_) co_return Failure{Errc::bad_framing, Side::client};
+        *announced_ -= bytes.size();
+        request_complete_ = *announced_ == 0;
+    }
+    outgoing_ = bytes;
+    connection_.resume_sending(id_);
+    deadlines_.set_sending(true);
+    while (!outgoing_.empty() && !failure_ && !end_received_) co_await sent_.wait();
+    outgoing_ = {};
+    deadlines_.set_sending(false);
+    if (failure_) co_return *failure_;
+    if (request_complete_) deadlines_.note_request_complete();
+    co_return Result<void>{};
+}
+
+Task<Result<void>> H2Stream::finish_body(const http::FieldBlock& trailers) {
+    if (failure_) co_return *failure_;
+    if (request_complete_ || end_received_) co_return Result<void>{};
+    if (announced_ && *announced_ != 0) co_return Failure{Errc::bad_framing, Side::client};
+    request_complete_ = true;
+    if (!trailers.empty()) request_trailers_ = &trailers;
+    connection_.resume_sending(id_);
+    // The trailers are the caller's, so this waits until they are queued.
+    while (request_trailers_ != nullptr && !failure_ && !end_received_) co_await sent_.wait();
+    request_trailers_ = nullptr;
+    if (failure_) co_return *failure_;
+    deadlines_.note_request_complete();
+    co_return Result<void>{};
+}
+
+Task<Result<http::ResponseHead*>> H2Stream::receive_head() {
+    if (interim_.empty() && !head_complete_ && !failure_) {
+        deadlines_.set_awaiting(true);
+        while (interim_.empty() && !head_complete_ && !failure_) co_await received_.wait();
+        deadlines_.set_awaiting(false);
+    }
+    if (!interim_.empty()) {
+        given_interim_ = std::move(interim_.front());
+        interim_.erase(interim_.begin());
+        co_return &given_interim_;
+    }
+    if (!head_complete_) co_return *failure_;
+    deadlines_.note_head_given();
+    co_return &head_;
+}
+
+bool H2Stream::has_body_ready() const {
+    return !incoming_.empty() || end_received_ || failure_.has_value();
+}
+
+Task<Result<Bytes>> H2Stream::receive_body() {
+    if (!given_.empty()) {
+        if (id_ != 0) connection_.consume(id_, given_.size());
+        given_.clear();
+    }
+    if (!has_body_ready()) {
+        deadlines_.set_awaiting(true);
+        while (!has_body_ready()) co_await received_.wait();
+        deadlines_.set_awaiting(false);
+    }
+    if (!incoming_.empty()) {
+        std::swap(given_, incoming_);
+        co_return Bytes{given_};
+    }
+    if (end_received_) co_return Bytes{};
+    co_return *failure_;
+}
+
+void H2Stream::abandon(const Failure& why) noexcept {
+    if (id_ != 0) connection_.reset(std::exchange(id_, 0));
+    fail(why);
+}
+
+void H2Stream::release() noexcept {
+    if (id_ != 0) connection_.reset(std::exchange(id_, 0));
+    deadlines_.stop();
+    connection_.released(*this);
+}
+
+void H2Stream::fail(const Failure& failure) {
+    if (!failure_ && !end_received_) failure_ = failure;
+    received_.notify();
+    sent_.notify();
+}
+
+void H2Stream::begin_head() {
+    section_ = head_complete_ ? Section::trailers : Section::head;
+    section_bytes_ = section_fields_ = 0;
+    response_begun_ = true;
+}
+
+H2Stream::Taken H2Stream::take_field(Bytes name, Bytes value) {
+    section_bytes_ += name.size() + value.size() + field_overhead;
+    if (section_bytes_ > limits_.head_bytes || ++section_fields_ > limits_.fields) {
+        fail({Errc::response_head_too_large, Side::origin});
+        return Taken::refused;
+    }
+    if (section_ == Section::trailers) {
+        trailers_.add(name, value);
+    } else if (name == ":status") {
+        head_.clear();
+        head_.version = http::Version::http_2;
+        std::from_chars(value.data(), value.data() + value.size(), head_.status);
+    } else {
+        head_.fields.add(name, value);
+    }
+    return Taken::yes;
+}
+
+void H2Stream::end_head(bool end_of_stream) {
+    if (section_ == Section::trailers) return take_end();
+    if (head_.status < 200) {
+        if (++interim_count_ > limits_.interim_heads) {
+            return abandon({Errc::malformed, Side::origin});
+        }
+        interim_.push_back(std::move(head_));
+        head_ = {};
+    } else {
+        const auto framing = http::response_framing(is_head_request_ ? "HEAD" : "", head_);
+        if (!framing) return abandon(framing.error());
+        framing_ = *framing;
+        if (end_of_stream) {
+            if (std::holds_alternative<http::Chunked>(framing_)) framing_ = http::Sized{0};
+            end_received_ = true;
+        }
+        head_complete_ = true;
+    }
+    received_.notify();
+    if (end_received_) sent_.notify();
+}
+
+void H2Stream::take_data(Bytes data) {
+    incoming_.append(data);
+    received_.notify();
+}
+
+void H2Stream::take_end() {
+    end_received_ = true;
+    received_.notify();
+    sent_.notify();
+}
+
+std::size_t H2Stream::sendable(std::size_t room) const { return std::min(room, outgoing_.size()); }
+
+void H2Stream::move_body_to(std::string& out, std::size_t size) {
+    out.append(outgoing_.substr(0, size));
+    outgoing_.remove_prefix(size);
+    if (outgoing_.empty()) sent_.notify();
+}
+
+H2Stream::BodyEnd H2Stream::end_after(std::size_t size) const {
+    if (!request_complete_ || size < outgoing_.size()) return BodyEnd::open;
+    return request_trailers_ != nullptr ? BodyEnd::before_trailers : BodyEnd::here;
+}
+
+const http::FieldBlock& H2Stream::take_request_trailers() {
+    sent_.notify();
+    return *std::exchange(request_trailers_, nullptr);
+}
+
+void H2Stream::closed(std::optional<Failure> failure) {
+    id_ = 0;
+    if (failure) fail(*failure);
+    received_.notify();
+    sent_.notify();
+}
+
+}  // namespace nikawa::origin

@@ -1,0 +1,27 @@
+#include "nikawa/origin/session_factory.hpp"
+
+namespace nikawa::origin {
+
+SessionFactory::SessionFactory(loop::Loop& loop, net::Dialer& dialer, Limits limits)
+    : loop_(loop),
+      dialer_(dialer),
+      limits_(std::move(limits)),
+      scratch_(std::make_unique_for_overwrite<char[]>(scratch_bytes)) {}
+
+Task<Result<DialledSession>> SessionFactory::dial(const http::Origin& origin) {
+    auto dialled = co_await dialer_.dial(origin);
+    if (!dialled) co_return dialled.error();
+    const net::DialTimes times = dialled->times;
+    if (dialled->protocol == net::Protocol::http_2) {
+        co_return DialledSession{
+            std::make_unique<H2Session>(loop_,
+                                        std::move(*dialled),
+                                        limits_.h2,
+                                        MutableBytes{scratch_.get(), scratch_bytes}),
+            times};
+    }
+    co_return DialledSession{std::make_unique<H1Session>(loop_, std::move(*dialled), limits_.h1),
+                             times};
+}
+
+}  // namespace nikawa::origin

@@ -1,0 +1,74 @@
+#pragma once
+
+#include "nikawa/loop/loop.hpp"
+#include "nikawa/origin/origin_stream.hpp"
+
+namespace nikawa::origin {
+
+/// Which of a stream's timeouts runs, by what its holder waits for; abandons the stream when it is
+/// over.
+class StreamDeadlines final : private loop::Expirable {
+public:
+    StreamDeadlines(loop::Loop& loop, OriginStream& stream)
+        : loop_(loop), stream_(stream), watchdog_(loop.deadlines(), *this) {}
+
+    /// Begins an exchange.
+    void start(const StreamTimeouts& timeouts) {
+        timeouts_ = timeouts;
+        awaiting_ = sending_ = request_complete_ = head_given_ = false;
+        watchdog_.disarm();
+    }
+
+    /// The holder begins or ends to wait for the origin to send, or to take, something.
+    void set_awaiting(bool awaiting) {
+        awaiting_ = awaiting;
+        rearm();
+    }
+    void set_sending(bool sending) {
+        sending_ = sending;
+        rearm();
+    }
+
+    /// The whole request has been sent; the final head has been given to the holder.
+    void note_request_complete() {
+        request_complete_ = true;
+        rearm();
+    }
+    void note_head_given() { head_given_ = true; }
+
+    void stop() { watchdog_.disarm(); }
+
+private:
+    // A response head is due from when the request is complete: before that its sender sets the
+    // pace. A body that has begun is not held up by the request.
+    void rearm() {
+        if (awaiting_ && head_given_) {
+            arm(Errc::response_body_timed_out, timeouts_.response_body);
+        } else if (sending_) {
+            arm(Errc::write_timed_out, timeouts_.write);
+        } else if (awaiting_ && request_complete_) {
+            arm(Errc::response_head_timed_out, timeouts_.response_head);
+        } else {
+            watchdog_.disarm();
+        }
+    }
+
+    void arm(Errc overdue, Duration limit) {
+        overdue_ = overdue;
+        watchdog_.arm(Deadline::after(loop_.now(), limit));
+    }
+
+    void expire() noexcept override { stream_.abandon({overdue_, Side::origin}); }
+
+    loop::Loop& loop_;
+    OriginStream& stream_;
+    StreamTimeouts timeouts_;
+    bool awaiting_ = false;
+    bool sending_ = false;
+    bool request_complete_ = false;
+    bool head_given_ = false;
+    Errc overdue_{};
+    loop::Watchdog watchdog_;
+};
+
+}  // namespace nikawa::origin

@@ -1,0 +1,238 @@
+#include "proxy/exchange_run.hpp"
+
+#include "nikawa/proxy/may_resend.hpp"
+#include "nikawa/proxy/own_answer.hpp"
+
+namespace nikawa::proxy {
+namespace {
+
+constexpr Failure gone{Errc::client_gone, Side::client};
+
+// chocon logs the path without the query, which may hold what does not belong in a log.
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+std::string_view protocol_text(net::Protocol protocol) {
+    return protocol == net::Protocol::http_2 ? "h2" : "http/1.1";
+}
+
+}  // namespace
+
+ExchangeRun::ExchangeRun(Forwarder& forwarder, client::ClientExchange& exchange)
+    : forwarder_(forwarder),
+      exchange_(exchange),
+      body_(forwarder.loop_, exchange, forwarder.settings_.replay_bytes) {
+    record_.time = forwarder.wall_clock_();
+    auto& fields = exchange.head().fields;
+    const auto& field_name = forwarder.settings_.identity.request_id_field;
+    const auto given = fields.find(field_name);
+    id_is_ours_ = !given || !is_usable_request_id(*given);
+    if (id_is_ours_) made_id_ = forwarder.ids_.next(record_.time);
+}
+
+ExchangeRun::~ExchangeRun() { exchange_.watch_client(nullptr); }
+
+// A client's own id stays in its fields, which outlive the exchange.
+std::string_view ExchangeRun::request_id() const {
+    if (id_is_ours_) return {made_id_.data(), made_id_.size()};
+    return *exchange_.head().fields.find(forwarder_.settings_.identity.request_id_field);
+}
+
+Task<void> ExchangeRun::forward() {
+    auto done = prepare();
+    if (done) done = co_await run_attempts();
+    if (!done) co_await answer(done.error());
+    log();
+}
+
+Task<void> ExchangeRun::refuse(Failure failure) {
+    host_ = exchange_.head().fields.find(http::FieldId::host).value_or("");
+    co_await answer(failure);
+    log();
+}
+
+// Everything that needs no origin: what the request means, and what becomes of its head.
+Result<void> ExchangeRun::prepare() {
+    auto& head = exchange_.head();
+    const auto& settings = forwarder_.settings_;
+    const auto normalized = normalize_target(head);
+    host_ = head.fields.find(http::FieldId::host).value_or("");
+    if (!normalized) return normalized;
+    if (is_loop(head, settings.identity.via_name)) {
+        return Failure{Errc::loop_detected, Side::client};
+    }
+    if (settings.fixed_origin) {
+        origin_ = *settings.fixed_origin;
+    } else {
+        auto mapped = mapping::map_host(host_, settings.host_rules);
+        if (!mapped) return mapped.error();
+        origin_ = std::move(*mapped);
+    }
+    origin_text_ = origin_.to_string();
+    const std::string authority = settings.fixed_origin ? host_ : origin_.authority();
+    to_origin(head, authority, id_is_ours_ ? request_id() : std::string_view{}, settings.identity);
+    return {};
+}
+
+Task<Result<void>> ExchangeRun::run_attempts() {
+    const auto fetched = co_await body_.prefetch();
+    if (!fetched) co_return fetched;
+    exchange_.watch_client(this);
+    for (;;) {
+        const auto done = co_await attempt();
+        if (done) co_return done;
+        if (client_gone_) co_return gone;
+        if (!stream_.lease) co_return done;  // no session could be had: the pool has tried
+        const FailedAttempt failed{
+            .method = exchange_.head().method,
+            .failure = done.error(),
+            .session_reused = stream_.reused,
+            .response_begun = final_head_received_ || stream_.lease->has_response_begun(),
+            .request_is_whole = body_.is_whole(),
+            .attempts = record_.attempts};
+        if (!may_resend(failed)) co_return done;
+    }
+}
+
+Task<Result<void>> ExchangeRun::attempt() {
+    stream_.lease.reset();
+    record_.origin_address = {};  // the lease kept it alive
+    const auto acquired = co_await acquire();
+    if (!acquired) co_return acquired;
+    ++record_.attempts;
+    const auto done = co_await exchange_messages();
+    co_await body_.stop();
+    co_return done;
+}
+
+Task<Result<void>> ExchangeRun::acquire() {
+    auto& loop = forwarder_.loop_;
+    auto& pool = forwarder_.pools_.pool_of(origin_);
+    if (auto acquired = pool.try_acquire()) {
+        stream_ = std::move(*acquired);
+    } else {
+        const TimePoint began = loop.now();
+        waiter_.emplace(loop);
+        auto served = co_await pool.acquire(
+            *waiter_, Deadline::after(began, forwarder_.settings_.acquire_timeout));
+        waiter_.reset();
+        record_.wait += loop.now() - began;
+        if (!served) co_return served.error();
+        stream_ = std::move(*served);
+        record_.resolve = stream_.dialled.resolve;
+        record_.connect = stream_.dialled.connect;
+        record_.tls = stream_.dialled.tls;
+    }
+    record_.origin_address = stream_.address;
+    record_.protocol = protocol_text(stream_.protocol);
+    record_.reused = stream_.reused;
+    if (client_gone_) co_return gone;
+    co_return Result<void>{};
+}
+
+Task<Result<void>> ExchangeRun::exchange_messages() {
+    origin::OriginStream& stream = *stream_.lease;
+    const auto begun = stream.send_head(exchange_.head(), exchange_.request_framing());
+    if (!begun) co_return begun;
+    if (body_.is_streamed()) {
+        body_.start(stream);
+    } else {
+        const auto sent = co_await body_.send_complete(stream);
+        // An origin may answer and close without reading the body: the answer counts.
+        if (!sent && !stream.has_response_begun()) co_return sent;
+    }
+    const auto head = co_await receive_final_head();
+    if (!head) co_return head.error();
+    final_head_received_ = true;
+    record_.first_byte = forwarder_.loop_.now() - exchange_.started_at();
+    record_.status = (*head)->status;
+    const http::BodyFraming framing = stream.response_framing();
+    to_client(**head, request_id(), forwarder_.settings_.identity);
+    exchange_.begin_response(**head, framing);
+    co_return co_await relay_body(framing);
+}
+
+Task<Result<http::ResponseHead*>> ExchangeRun::receive_final_head() {
+    for (;;) {
+        const auto head = co_await stream_.lease->receive_head();
+        if (!head || (*head)->status >= 200) co_return head;
+        if ((*head)->status == 100) continue;  // answered by us, and never asked for
+        to_client(**head, request_id(), forwarder_.settings_.identity);
+        const auto sent = co_await exchange_.send_interim(**head);
+        if (!sent) co_return sent.error();
+    }
+}
+
+Task<Result<void>> ExchangeRun::relay_body(http::BodyFraming framing) {
+    origin::OriginStream& stream = *stream_.lease;
+    static const http::FieldBlock no_trailers;
+    const auto* sized = std::get_if<http::Sized>(&framing);
+    auto left = sized != nullptr ? sized->bytes : 0;
+    if (std::holds_alternative<http::NoBody>(framing)) {
+        co_return co_await exchange_.finish_response({}, no_trailers);
+    }
+    for (;;) {
+        if (!stream.has_body_ready()) {
+            const auto flushed = co_await exchange_.flush();
+            if (!flushed) co_return flushed;
+        }
+        const auto piece = co_await stream.receive_body();
+        if (!piece) co_return piece.error();
+        left -= std::min<std::uint64_t>(left, piece->size());
+        const bool last =
+            piece->empty() || stream.was_last_piece() || (sized != nullptr && left == 0);
+        if (!last) {
+            const auto sent = co_await exchange_.send_body(*piece);
+            if (!sent) co_return sent;
+            continue;
+        }
+        co_return co_await exchange_.finish_response(*piece, stream.response_trailers());
+    }
+}
+
+// The client's failures have no answer it could read, and after a head there is only breaking off.
+Task<void> ExchangeRun::answer(Failure failure) {
+    record_.failure = failure;
+    const unsigned status = status_of(failure);
+    if (exchange_.has_response_begun() || status == 499) {
+        if (!exchange_.has_response_begun() || failure.side == Side::client) record_.status = 499;
+        exchange_.break_off();
+        co_return;
+    }
+    record_.status = status;
+    const auto& identity = forwarder_.settings_.identity;
+    auto own = own_answer(failure, origin_text_, request_id(), identity.via_name);
+    own.head.fields.set(identity.request_id_field, request_id());
+    static const http::FieldBlock no_trailers;
+    const bool has_body = exchange_.head().method != "HEAD";
+    exchange_.begin_response(own.head,
+                             has_body ? http::BodyFraming{http::Sized{own.body.size()}}
+                                      : http::BodyFraming{http::NoBody{}});
+    const auto sent =
+        co_await exchange_.finish_response(has_body ? Bytes{own.body} : Bytes{}, no_trailers);
+    if (!sent) record_.status = 499;
+}
+
+void ExchangeRun::log() {
+    const auto& head = exchange_.head();
+    record_.client_address = exchange_.client_address();
+    record_.method = head.method;
+    record_.path = path_of(head.target);
+    record_.user_agent = head.fields.find(http::FieldId::user_agent).value_or("");
+    record_.host = host_;
+    record_.request_id = request_id();
+    record_.origin = origin_text_;
+    record_.request_bytes = exchange_.request_bytes();
+    record_.response_bytes = exchange_.response_bytes();
+    record_.total = forwarder_.loop_.now() - exchange_.started_at();
+    const auto traceparent = head.fields.find(http::FieldId::traceparent);
+    if (traceparent) record_.trace_id = trace_id_of(*traceparent);
+    forwarder_.log_.write(record_);
+}
+
+void ExchangeRun::peer_closed() noexcept {
+    client_gone_ = true;
+    if (waiter_) waiter_->abandon(gone);
+    if (stream_.lease) stream_.lease->abandon(gone);
+}
+
+}  // namespace nikawa::proxy

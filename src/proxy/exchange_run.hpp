@@ -1,0 +1,55 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "nikawa/proxy/forwarder.hpp"
+#include "proxy/request_body.hpp"
+
+namespace nikawa::proxy {
+
+/// One exchange while it runs: the state that attempts share. Lives in the frame of
+/// `Forwarder::handle()`.
+class ExchangeRun final : private net::PeerCloseListener {
+public:
+    ExchangeRun(Forwarder& forwarder, client::ClientExchange& exchange);
+    ~ExchangeRun();
+    ExchangeRun(const ExchangeRun&) = delete;
+    ExchangeRun& operator=(const ExchangeRun&) = delete;
+
+    /// Forwards the request, answers the client and logs.
+    Task<void> forward();
+
+    /// Answers a request that could not be read, and logs.
+    Task<void> refuse(Failure failure);
+
+private:
+    Result<void> prepare();
+    Task<Result<void>> run_attempts();
+    Task<Result<void>> attempt();
+    Task<Result<void>> acquire();
+    Task<Result<void>> exchange_messages();
+    Task<Result<http::ResponseHead*>> receive_final_head();
+    Task<Result<void>> relay_body(http::BodyFraming framing);
+    Task<void> answer(Failure failure);
+    void log();
+    void peer_closed() noexcept override;
+    [[nodiscard]] std::string_view request_id() const;
+
+    Forwarder& forwarder_;
+    client::ClientExchange& exchange_;
+    telemetry::ExchangeRecord record_;
+    std::string host_;  // as the client sent it
+    http::Origin origin_;
+    std::string origin_text_;
+    RequestIdSource::Id made_id_{};
+    bool id_is_ours_ = false;
+
+    std::optional<pool::Waiter> waiter_;  // while a stream is waited for
+    pool::Acquired stream_;
+    bool client_gone_ = false;
+    bool final_head_received_ = false;
+    RequestBody body_;
+};
+
+}  // namespace nikawa::proxy

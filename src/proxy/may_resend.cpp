@@ -1,0 +1,27 @@
+#include "nikawa/proxy/may_resend.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace nikawa::proxy {
+
+bool is_idempotent(std::string_view method) {
+    constexpr std::array<std::string_view, 6> methods{
+        "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+    return std::find(methods.begin(), methods.end(), method) != methods.end();
+}
+
+bool may_resend(const FailedAttempt& attempt) {
+    constexpr unsigned most_attempts = 3;
+    if (!attempt.request_is_whole || attempt.response_begun) return false;
+    switch (attempt.failure.code) {
+        case Errc::stream_refused:
+            return attempt.attempts < most_attempts;
+        case Errc::peer_closed:
+            return attempt.session_reused && attempt.attempts == 1 && is_idempotent(attempt.method);
+        default:
+            return false;
+    }
+}
+
+}  // namespace nikawa::proxy

@@ -1,0 +1,139 @@
+#include "nikawa/proxy/own_answer.hpp"
+
+namespace nikawa::proxy {
+namespace {
+
+// What a failure is to the client: the status, RFC 9209's name of the error, and what helps.
+struct Verdict {
+    unsigned status;
+    std::string_view proxy_status;  // empty: the failure is not between us and an origin
+    std::string_view advice;
+};
+
+constexpr std::string_view try_again = "Try again; if it stays, look at the origin.";
+
+constexpr Verdict verdict(Errc code) {
+    switch (code) {
+        case Errc::bad_head:
+            return {400, "http_request_error", "Send a valid HTTP/1.1 request."};
+        case Errc::bad_framing:
+            return {400,
+                    "http_request_error",
+                    "Send either one Content-Length or 'Transfer-Encoding: chunked'."};
+        case Errc::bad_host:
+            return {400,
+                    "http_request_error",
+                    "Expected the origin's name followed by a marker label, as in "
+                    "'Host: api.example.com.ccnproxy-https' for https://api.example.com."};
+        case Errc::head_timed_out:
+            return {408, "http_request_error", "Send the whole head without a pause."};
+        case Errc::request_body_timed_out:
+            return {408, "http_request_error", "Send the body without long pauses."};
+        case Errc::body_too_large:
+            return {413, "http_request_error", "The operator can raise --max-body-bytes."};
+        case Errc::target_too_long:
+            return {414, "http_request_error", "The operator can raise --max-request-line-bytes."};
+        case Errc::head_too_large:
+            return {431,
+                    "http_request_error",
+                    "Send fewer or smaller fields, or let the operator raise --max-head-bytes."};
+        case Errc::client_gone:
+            return {499, "", ""};
+        case Errc::abandoned:
+            return {499, "", ""};
+        case Errc::loop_detected:
+            return {508, "proxy_loop_detected", "Check what the origin's name resolves to."};
+        case Errc::pool_full:
+            return {503, "connection_limit_reached", "Try again in a moment."};
+        case Errc::pool_closed:
+            return {503, "http_request_denied", "Try again in a moment."};
+        case Errc::acquire_timed_out:
+            return {504, "connection_limit_reached", "Try again in a moment."};
+        case Errc::resolve_failed:
+            return {502, "dns_error", "Check the origin's name and the resolver."};
+        case Errc::resolve_timed_out:
+            return {504, "dns_timeout", "Check the resolver."};
+        case Errc::connect_failed:
+            return {502, "connection_refused", try_again};
+        case Errc::connect_timed_out:
+            return {504, "connection_timeout", try_again};
+        case Errc::tls_failed:
+            return {502, "tls_protocol_error", try_again};
+        case Errc::tls_certificate_rejected:
+            return {502,
+                    "tls_certificate_error",
+                    "Check the origin's certificate, or trust its issuer with --ca-file."};
+        case Errc::tls_timed_out:
+            return {504, "connection_timeout", try_again};
+        case Errc::stream_refused:
+            return {502, "connection_terminated", try_again};
+        case Errc::stream_reset:
+            return {502, "connection_terminated", try_again};
+        case Errc::peer_closed:
+            return {502, "connection_terminated", try_again};
+        case Errc::malformed:
+            return {502, "http_protocol_error", try_again};
+        case Errc::response_head_too_large:
+            return {502, "http_response_header_section_size", "Look at the origin."};
+        case Errc::response_head_timed_out:
+            return {504,
+                    "http_response_timeout",
+                    "Look at the origin, or let the operator raise --proxy-read-timeout."};
+        case Errc::response_body_timed_out:
+            return {504, "http_response_timeout", try_again};
+        case Errc::write_timed_out:
+            return {504, "connection_write_timeout", try_again};
+    }
+    return {500, "proxy_internal_error", ""};
+}
+
+// A structured field string (RFC 8941 §3.3.3) holds printable ASCII only.
+std::string quoted(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out.push_back('\\');
+        out.push_back(c < ' ' || c > '~' ? '?' : c);
+    }
+    return out.append("\"");
+}
+
+}  // namespace
+
+unsigned status_of(const Failure& failure) {
+    if (failure.code == Errc::write_timed_out && failure.side == Side::client) return 499;
+    return verdict(failure.code).status;
+}
+
+OwnAnswer own_answer(const Failure& failure,
+                     std::string_view origin,
+                     std::string_view request_id,
+                     std::string_view via_name) {
+    const Verdict found = verdict(failure.code);
+    const std::string reason = describe(failure);
+
+    OwnAnswer answer;
+    answer.body.append(std::to_string(found.status))
+        .append(" ")
+        .append(http::reason_phrase(found.status))
+        .append(": ")
+        .append(reason);
+    if (!origin.empty()) answer.body.append(" [").append(origin).append("]");
+    answer.body.append(".\n");
+    if (!found.advice.empty()) answer.body.append(found.advice).append("\n");
+    if (!request_id.empty()) answer.body.append("Request ID: ").append(request_id).append("\n");
+
+    answer.head.status = found.status;
+    auto& fields = answer.head.fields;
+    fields.add("Content-Type", "text/plain; charset=utf-8");
+    fields.add("Content-Length", std::to_string(answer.body.size()));
+    if (found.status == 503) fields.add("Retry-After", "1");
+    if (!found.proxy_status.empty()) {
+        std::string value{via_name};
+        value.append("; error=").append(found.proxy_status);
+        value.append("; details=").append(quoted(reason));
+        fields.add("Proxy-Status", value);
+    }
+    return answer;
+}
+
+}  // namespace nikawa::proxy

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "nikawa/client/client_exchange.hpp"
+#include "nikawa/loop/loop.hpp"
+#include "nikawa/origin/origin_stream.hpp"
+
+namespace nikawa::proxy {
+
+/// The request body on its way from the client to one stream after another: what was taken from the
+/// client is kept, as long as it is little, so that a second attempt can send it again.
+class RequestBody {
+public:
+    RequestBody(loop::Loop& loop, client::ClientExchange& exchange, std::size_t replay_bytes)
+        : loop_(loop), exchange_(exchange), replay_bytes_(replay_bytes), ended_event_(loop) {}
+
+    /// Whether there is a body that is not complete in memory, so that it must be sent while the
+    /// response is waited for.
+    [[nodiscard]] bool is_streamed() const { return !complete_; }
+
+    /// Whether everything taken from the client so far can be sent again.
+    [[nodiscard]] bool is_whole() const { return whole_; }
+
+    /// Takes a small body of known size from the client before a stream is asked for: no stream
+    /// waits for a client that dawdles, and any attempt can send all of it.
+    /// Errors: those of the client.
+    Task<Result<void>> prefetch();
+
+    /// Sends a body that is complete in memory.
+    Task<Result<void>> send_complete(origin::OriginStream& stream);
+
+    /// Starts sending the rest as it comes, beside whoever receives the response. A client's
+    /// failure abandons the stream with it.
+    void start(origin::OriginStream& stream);
+
+    /// Ends what `start()` began; after it the stream is not touched.
+    Task<void> stop();
+
+private:
+    Task<void> run(origin::OriginStream& stream);
+    Task<Result<void>> send(origin::OriginStream& stream);
+    void keep(Bytes piece);
+
+    loop::Loop& loop_;
+    client::ClientExchange& exchange_;
+    std::size_t replay_bytes_;
+    std::string kept_;
+    bool whole_ = true;      // kept_ is all that was taken
+    bool complete_ = false;  // nothing more is to be taken
+    bool running_ = false;
+    loop::Event ended_event_;
+};
+
+}  // namespace nikawa::proxy

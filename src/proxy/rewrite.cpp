@@ -1,0 +1,142 @@
+#include "nikawa/proxy/rewrite.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace nikawa::proxy {
+namespace {
+
+using http::Field;
+using http::FieldBlock;
+using http::FieldId;
+
+// RFC 9110 §7.6.1 and what came before it. TE and Transfer-Encoding describe one hop, and framing
+// is written anew for the next.
+bool is_connection_specific(FieldId id) {
+    switch (id) {
+        case FieldId::connection:
+        case FieldId::http2_settings:
+        case FieldId::keep_alive:
+        case FieldId::proxy_connection:
+        case FieldId::te:
+        case FieldId::transfer_encoding:
+        case FieldId::upgrade:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// Names that Connection lists although a message needs them: a sender that does so errs or attacks,
+// and the field stays.
+bool is_never_dropped(FieldId id) { return id == FieldId::host || id == FieldId::content_length; }
+
+// The names listed in Connection fields that are not connection-specific by themselves; nearly
+// always there are none.
+std::string listed_in_connection(const FieldBlock& fields) {
+    std::string listed;
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+        if (fields[i].id != FieldId::connection) continue;
+        http::for_each_in_list(fields[i].value, [&](std::string_view name) {
+            const auto id = http::field_id(name);
+            const bool is_option = http::equal_ignoring_case(name, "close");
+            if (is_option || is_connection_specific(id) || is_never_dropped(id)) return;
+            listed.append(name).push_back(',');
+        });
+    }
+    return listed;
+}
+
+bool is_listed(std::string_view list, std::string_view name) {
+    bool found = false;
+    http::for_each_in_list(
+        list, [&](std::string_view item) { found |= http::equal_ignoring_case(item, name); });
+    return found;
+}
+
+template <class Drop>
+void drop_hop_by_hop(FieldBlock& fields, Drop drop_also) {
+    const auto listed =
+        fields.find(FieldId::connection) ? listed_in_connection(fields) : std::string{};
+    fields.remove_if([&](const Field& field) {
+        return is_connection_specific(field.id) || drop_also(field) ||
+               (!listed.empty() && is_listed(listed, field.name));
+    });
+}
+
+std::string_view version_text(http::Version version) {
+    switch (version) {
+        case http::Version::http_1_0:
+            return "1.0 ";
+        case http::Version::http_1_1:
+            return "1.1 ";
+        case http::Version::http_2:
+            return "2 ";
+    }
+    return "";
+}
+
+// RFC 9110 §7.6.3: one entry for each recipient, in a field line of its own.
+void add_via(FieldBlock& fields, http::Version received, std::string_view via_name) {
+    std::string entry{version_text(received)};
+    fields.add("Via", entry.append(via_name));
+}
+
+}  // namespace
+
+Result<void> normalize_target(http::RequestHead& head) {
+    constexpr Failure bad_target{Errc::bad_head, Side::client};
+    constexpr std::string_view scheme = "http://";
+    const std::string_view target = head.target;
+    if (target.starts_with('/')) return {};
+    if (target == "*") {
+        if (head.method != "OPTIONS") return bad_target;
+        return {};
+    }
+    if (!http::equal_ignoring_case(target.substr(0, scheme.size()), scheme)) return bad_target;
+    const auto rest = target.substr(scheme.size());
+    const auto authority = rest.substr(0, rest.find_first_of("/?"));
+    head.fields.set("Host", authority);
+    const auto path_and_query = rest.substr(authority.size());
+    std::string target_now{path_and_query.starts_with('/') ? "" : "/"};
+    target_now.append(path_and_query);
+    if (path_and_query.empty() && head.method == "OPTIONS") target_now = "*";  // RFC 9112 §3.2.4
+    head.target = std::move(target_now);
+    return {};
+}
+
+bool is_loop(const http::RequestHead& head, std::string_view via_name) {
+    for (std::size_t i = 0; i < head.fields.size(); ++i) {
+        const Field field = head.fields[i];
+        if (field.id == FieldId::x_chocon_ver) return true;
+        if (field.id != FieldId::via) continue;
+        bool ours = false;
+        http::for_each_in_list(field.value, [&](std::string_view entry) {
+            const auto name = entry.substr(std::min(entry.find(' '), entry.size() - 1) + 1);
+            ours |= name.substr(0, name.find(' ')) == via_name;
+        });
+        if (ours) return true;
+    }
+    return false;
+}
+
+void to_origin(http::RequestHead& head,
+               std::string_view host,
+               std::string_view made_id,
+               const Identity& identity) {
+    drop_hop_by_hop(head.fields, [](const Field& field) {
+        return field.id == FieldId::expect || field.id == FieldId::proxy_authorization;
+    });
+    head.fields.set("Host", host);
+    if (!made_id.empty()) head.fields.set(identity.request_id_field, made_id);
+    add_via(head.fields, head.version, identity.via_name);
+}
+
+void to_client(http::ResponseHead& head, std::string_view request_id, const Identity& identity) {
+    drop_hop_by_hop(head.fields,
+                    [](const Field& field) { return field.id == FieldId::proxy_authenticate; });
+    head.fields.set(identity.request_id_field, request_id);
+    add_via(head.fields, head.version, identity.via_name);
+}
+
+}  // namespace nikawa::proxy

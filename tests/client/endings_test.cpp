@@ -1,0 +1,146 @@
+// How a connection ends other than by its client's wish.
+
+#include <string>
+
+#include "client/client_fixture.hpp"
+
+namespace nikawa::client {
+namespace {
+
+constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+Task<void> answer_when_told(FunctionHandler& handler, ClientExchange& exchange) {
+    co_await handler.go_on->wait();
+    co_await answer_ok(handler, exchange);
+}
+
+Task<void> begin_and_wait(FunctionHandler& handler, ClientExchange& exchange) {
+    http::ResponseHead head;
+    head.status = 200;
+    exchange.begin_response(head, http::Chunked{});
+    co_await exchange.flush();
+    co_await handler.go_on->wait();
+    const auto sent = co_await exchange.finish_response("", {});
+    if (!sent) handler.send_failure = sent.error();
+}
+
+struct HangUp final : net::PeerCloseListener {
+    void peer_closed() noexcept override { told = true; }
+    bool told = false;
+};
+
+class ClientEndings : public ClientFixture {};
+
+TEST_F(ClientEndings, DrainClosesAnIdleConnectionAtOnce) {
+    connect().send(get).expect(ok_response);
+    EXPECT_TRUE(client->finished());
+    connection->drain();
+    EXPECT_TRUE(has_ended());
+    client->expect_end();
+}
+
+TEST_F(ClientEndings, DrainClosesAConnectionThatHasNotBegun) {
+    connect();
+    connection->drain();
+    client->expect_end();
+    EXPECT_TRUE(has_ended());
+}
+
+TEST_F(ClientEndings, DrainLetsARequestFinishAndSaysSo) {
+    handler.answer = answer_when_told;
+    connect().send(get);
+    loop.run();
+    connection->drain();
+    EXPECT_FALSE(has_ended());
+    handler.go_on->notify();
+    client->expect(ok_and_close).expect_end();
+    EXPECT_TRUE(client->finished());
+    EXPECT_TRUE(has_ended());
+}
+
+TEST_F(ClientEndings, DrainLetsAHeadComeToItsEnd) {
+    connect().send("GET / HTTP/1.1\r\n");
+    loop.run();
+    connection->drain();
+    client->send("Host: x\r\n\r\n").expect(ok_and_close).expect_end();
+    EXPECT_TRUE(client->finished());
+}
+
+TEST_F(ClientEndings, DrainEndsAfterAResponseThatHadBegun) {
+    handler.answer = begin_and_wait;
+    connect().send(get).expect_head("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    EXPECT_TRUE(client->finished());
+    connection->drain();
+    handler.go_on->notify();
+    client->expect("0\r\n\r\n").expect_end();
+    EXPECT_TRUE(client->finished());
+}
+
+TEST_F(ClientEndings, CloseCutsARequestOff) {
+    handler.answer = begin_and_wait;
+    connect().send(get).expect_head("HTTP/1.1 200 OK");
+    EXPECT_TRUE(client->finished());
+    connection->close();
+    handler.go_on->notify();
+    client->expect_end();
+    EXPECT_TRUE(has_ended());
+    ASSERT_TRUE(handler.send_failure);
+    EXPECT_EQ(handler.send_failure->code, Errc::client_gone);
+}
+
+TEST_F(ClientEndings, CloseWakesAWaitForABody) {
+    connect().send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc");
+    loop.run();
+    connection->close();
+    EXPECT_TRUE(has_ended());
+    EXPECT_EQ(handler.body_failure->code, Errc::client_gone);
+}
+
+TEST_F(ClientEndings, TheHandlerIsToldWhenTheClientHangsUp) {
+    handler.answer = answer_when_told;
+    connect().send(get);
+    loop.run();
+    HangUp hang_up;
+    handler.exchange->watch_client(&hang_up);
+    client->close();
+    loop.run();
+    EXPECT_TRUE(hang_up.told);
+    handler.go_on->notify();
+    EXPECT_TRUE(has_ended());
+}
+
+TEST_F(ClientEndings, NobodyIsToldAfterTheExchange) {
+    handler.answer = answer_when_told;
+    connect().send(get);
+    loop.run();
+    HangUp hang_up;
+    handler.exchange->watch_client(&hang_up);
+    handler.go_on->notify();
+    client->expect(ok_response).close();
+    EXPECT_TRUE(has_ended());
+    EXPECT_FALSE(hang_up.told);
+}
+
+TEST_F(ClientEndings, AnAnswerToARefusedRequestSurvivesWhatTheClientStillSends) {
+    // RFC 9112 §9.6: closing at once would reset the connection under the answer.
+    connect().send("nonsense\r\n\r\n" + std::string(500'000, 'x'));
+    client->expect_head("HTTP/1.1 400").expect_end().close();
+    EXPECT_TRUE(client->finished());
+    EXPECT_TRUE(has_ended());
+}
+
+TEST_F(ClientEndings, LingeringHasItsEnd) {
+    connect()
+        .send("nonsense\r\n\r\n")
+        .expect_head("HTTP/1.1 400")
+        .send(std::string(2'000'000, 'x'));
+    EXPECT_TRUE(has_ended());
+}
+
+TEST_F(ClientEndings, AClientThatResetsAnIdleConnectionEndsIt) {
+    connect().send(get).expect(ok_response).reset();
+    EXPECT_TRUE(has_ended());
+}
+
+}  // namespace
+}  // namespace nikawa::client

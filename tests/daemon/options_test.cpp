@@ -1,0 +1,432 @@
+#include "nikawa/daemon/options.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+#include "daemon/options_table.hpp"
+#include "support/temporary_directory.hpp"
+
+namespace nikawa::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using http::Origin;
+using http::Scheme;
+using test::TemporaryDirectory;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr std::string_view hint = "\nTry 'nikawa --help'.\n";
+
+std::variant<Options, ExitNow> parse(const std::vector<std::string>& arguments) {
+    std::vector<const char*> argv{"nikawa"};
+    for (const auto& argument : arguments) argv.push_back(argument.c_str());
+    return parse_options(static_cast<int>(argv.size()), argv.data());
+}
+
+Options accepted(const std::vector<std::string>& arguments) {
+    auto result = parse(arguments);
+    if (const auto* exit = std::get_if<ExitNow>(&result)) {
+        ADD_FAILURE() << exit->text;
+        return {};
+    }
+    return std::get<Options>(result);
+}
+
+/// The message without the name of the program and the hint that end every refusal.
+std::string refusal(const std::vector<std::string>& arguments) {
+    const auto result = parse(arguments);
+    if (std::holds_alternative<Options>(result)) return "";
+    const auto& exit = std::get<ExitNow>(result);
+    EXPECT_EQ(exit.exit_code, 2);
+    EXPECT_THAT(exit.text, StartsWith("nikawa: "));
+    EXPECT_THAT(exit.text, testing::EndsWith(hint));
+    return exit.text.substr(8, exit.text.size() - 8 - hint.size());
+}
+
+/// A variable of the environment while it lives.
+class Variable {
+public:
+    Variable(const char* name, const std::string& value) : name_(name) {
+        setenv(name, value.c_str(), 1);
+    }
+    Variable(const Variable&) = delete;
+    Variable& operator=(const Variable&) = delete;
+    ~Variable() { unsetenv(name_); }
+
+private:
+    const char* name_;
+};
+
+TEST(ParseOptions, GivesTheDefaultsWithoutArguments) { EXPECT_EQ(accepted({}), Options{}); }
+
+TEST(ParseOptions, ShowsInTheHelpTheDefaultsThatHold) {
+    for (const auto& row : option_table()) {
+        if (row.fallback.empty() || row.fallback.starts_with('(')) continue;
+        SCOPED_TRACE(row.name);
+        EXPECT_EQ(accepted({"--" + std::string{row.name} + "=" + std::string{row.fallback}}),
+                  Options{});
+    }
+}
+
+TEST(ParseOptions, TakesValuesOfEveryKind) {
+    struct Row {
+        std::vector<std::string> arguments;
+        bool (*holds)(const Options&);
+    };
+    const std::vector<Row> rows = {
+        {{"--listen", "::1"}, [](auto& o) { return o.listen == "::1"; }},
+        {{"--listen=[::1]"}, [](auto& o) { return o.listen == "::1"; }},
+        {{"-l", "127.0.0.1"}, [](auto& o) { return o.listen == "127.0.0.1"; }},
+        {{"-l127.0.0.1"}, [](auto& o) { return o.listen == "127.0.0.1"; }},
+        {{"-p", "0"}, [](auto& o) { return o.port == 0; }},
+        {{"-p=65535"}, [](auto& o) { return o.port == 65535; }},
+        {{"--port=1", "--port", "2"}, [](auto& o) { return o.port == 2; }},
+        {{"-p1", "--port=3"}, [](auto& o) { return o.port == 3; }},
+        {{"--threads=64"}, [](auto& o) { return o.threads == 64; }},
+        {{"-c", "0"}, [](auto& o) { return o.keepalive_conns == 0U; }},
+        {{"--keepalive-conns=2"}, [](auto& o) { return o.keepalive_conns == 2U; }},
+        {{"--max-conns-per-host=7"}, [](auto& o) { return o.max_conns_per_host == 7; }},
+
+        {{"--read-timeout=30"}, [](auto& o) { return o.read_timeout == 30s; }},
+        {{"--read-timeout=30s"}, [](auto& o) { return o.read_timeout == 30s; }},
+        {{"--read-timeout=1h30m"}, [](auto& o) { return o.read_timeout == 90min; }},
+        {{"--read-timeout=500ms"}, [](auto& o) { return o.read_timeout == 500ms; }},
+        {{"--read-timeout=1.5s"}, [](auto& o) { return o.read_timeout == 1500ms; }},
+        {{"--read-timeout=0.25"}, [](auto& o) { return o.read_timeout == 250ms; }},
+        {{"--read-timeout=2d"}, [](auto& o) { return o.read_timeout == 48h; }},
+        {{"--read-timeout=1us"}, [](auto& o) { return o.read_timeout == 1ms; }},
+        {{"--read-timeout=0"}, [](auto& o) { return o.read_timeout == 0s; }},
+        {{"--shutdown-timeout=8h"}, [](auto& o) { return o.shutdown_timeout == 8h; }},
+        {{"--shutdown-timeout=0"}, [](auto& o) { return o.shutdown_timeout == 1ms; }},
+
+        {{"--max-head-bytes=32k"}, [](auto& o) { return o.max_head_bytes == 32768; }},
+        {{"--max-body-bytes=5G"}, [](auto& o) { return o.max_body_bytes == 5ULL << 30U; }},
+        {{"--h2-stream-window=65535"}, [](auto& o) { return o.h2_stream_window == 65535; }},
+
+        {{"--access-log-dir="}, [](auto& o) { return o.access_log_dir.empty(); }},
+        {{"--access-log-dir=", "-p1"}, [](auto& o) { return o.port == 1; }},
+        {{"--access-log-dir", "none"}, [](auto& o) { return o.access_log_dir == "none"; }},
+        {{"--access-log-format=ltsv"}, [](auto& o) { return o.access_log_format == "ltsv"; }},
+        {{"--access-log-rotate=7"}, [](auto& o) { return o.access_log_rotate == 7 * 24h; }},
+        {{"--access-log-rotate=0"}, [](auto& o) { return o.access_log_rotate == 0s; }},
+        {{"--access-log-rotate-time=60"},
+         [](auto& o) { return o.access_log_rotate_time == 1h && o.access_log_rotate == 30h; }},
+        {{"--access-log-rotate-time=6h", "--access-log-rotate=4"},
+         [](auto& o) { return o.access_log_rotate_time == 6h && o.access_log_rotate == 24h; }},
+        {{"--access-log-rotate-time=8784h", "--access-log-rotate=100000"},
+         [](auto& o) { return o.access_log_rotate == 36500 * 24h; }},
+
+        {{"--insecure"}, [](auto& o) { return o.insecure; }},
+        {{"--insecure=false"}, [](auto& o) { return !o.insecure; }},
+        {{"--no-http2"}, [](auto& o) { return !o.http2; }},
+        {{"--no-http2", "--http2"}, [](auto& o) { return o.http2; }},
+        {{"--keep-own-port"}, [](auto& o) { return o.keep_own_port; }},
+        {{"--demo", "--demo-rtt=50ms"}, [](auto& o) { return o.demo && o.demo_rtt == 50ms; }},
+
+        {{"--http-marker", "a", "b", "-p1"},
+         [](auto& o) {
+             return o.http_markers == std::vector<std::string>{"a", "b"};
+         }},
+        {{"--https-marker=a,b", "--https-marker=c"},
+         [](auto& o) {
+             return o.https_markers == std::vector<std::string>{"a", "b", "c"};
+         }},
+        {{"--http-marker="}, [](auto& o) { return o.http_markers.empty(); }},
+        {{"--resolver", "192.0.2.1", "[::1]:53", "192.0.2.2:5353", "::1"},
+         [](auto& o) { return o.resolvers.size() == 4 && o.resolvers[1] == "[::1]:53"; }},
+
+        {{"--upstream", "https://API.example.com."},
+         [](auto& o) {
+             return o.upstream == Origin{Scheme::https, "api.example.com", 443};
+         }},
+        {{"--upstream=http://10.0.0.1:8080/"},
+         [](auto& o) {
+             return o.upstream == Origin{Scheme::http, "10.0.0.1", 8080};
+         }},
+        {{"--upstream=HTTPS://[2001:DB8::1]:8443"},
+         [](auto& o) {
+             return o.upstream == Origin{Scheme::https, "2001:db8::1", 8443};
+         }},
+        {{"--upstream="}, [](auto& o) { return !o.upstream.has_value(); }},
+        {{"--request-id-field=X-Request-Id"},
+         [](auto& o) { return o.request_id_field == "X-Request-Id"; }},
+        {{"--stsize=10", "--spfactor=1"},
+         [](auto& o) { return o.stsize == 10 && o.spfactor == 1; }},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(testing::PrintToString(row.arguments));
+        EXPECT_TRUE(row.holds(accepted(row.arguments)));
+    }
+}
+
+TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
+    constexpr const char* a_time =
+        ": must be a time up to a year, such as 30 (seconds), 500ms, 1.5s or 1h30m; 0 is no limit";
+    constexpr const char* a_rotation =
+        ": must be a time from 1m to a year, such as 24h or 1440 (minutes)";
+    constexpr const char* a_url =
+        ": must be a URL http://host[:port] or https://host[:port] without a path";
+    constexpr const char* an_address =
+        ": must be an IPv4 or IPv6 address, such as 127.0.0.1 or ::1";
+    constexpr const char* labels = ": must be host labels of up to 63 letters, digits, - and _";
+    constexpr const char* name_servers =
+        ": must be addresses such as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53";
+    const struct {
+        std::string argument;
+        std::string text;
+    } rows[] = {
+        {"--listen=localhost", an_address},
+        {"--listen=", an_address},
+        {"--listen=1.2.3", an_address},
+        {"--port=65536", ": must be a number from 0 to 65535"},
+        {"--port=-1", ": must be a number from 0 to 65535"},
+        {"--port=80x", ": must be a number from 0 to 65535"},
+        {"--port=", ": must be a number from 0 to 65535"},
+        {"--port=99999999999999999999", ": must be a number from 0 to 65535"},
+        {"--threads=0", ": must be a number from 1 to 64"},
+        {"--threads=65", ": must be a number from 1 to 64"},
+        {"--keepalive-conns=many", ": must be a number from 0 to 1000000"},
+        {"--max-conns-per-host=-1", ": must be a number from 0 to 1000000"},
+        {"--max-fields=0", ": must be a number from 1 to 10000"},
+        {"--stsize=0", ": must be a number from 1 to 1000000"},
+        {"--read-timeout=", a_time},
+        {"--read-timeout=soon", a_time},
+        {"--read-timeout=-1", a_time},
+        {"--read-timeout=30x", a_time},
+        {"--read-timeout=1h30", a_time},
+        {"--read-timeout=1 h", a_time},
+        {"--read-timeout=.", a_time},
+        {"--read-timeout=1.2.3", a_time},
+        {"--read-timeout=1e3", a_time},
+        {"--read-timeout=inf", a_time},
+        {"--read-timeout=9999999999999", a_time},
+        {"--shutdown-timeout=x",
+         ": must be a time up to a year, such as 30 (seconds), 500ms or 1h; 0 is at once"},
+        {"--access-log-rotate=week", ": must be a number of files from 0 to 100000"},
+        {"--access-log-rotate-time=0", a_rotation},
+        {"--access-log-rotate-time=59s", a_rotation},
+        {"--access-log-format=xml", ": must be one of json, ltsv"},
+        {"--log-level=loud", ": must be one of trace, debug, info, warn, error, critical, off"},
+        {"--max-head-bytes=1",
+         ": must be a size in bytes from 1k to 16m, such as 65536, 64k or 1m"},
+        {"--h2-stream-window=4g",
+         ": must be a size in bytes from 65535 to 2147483647, such as 65536, 64k or 1m"},
+        {"--max-head-bytes=99999999999999999g",
+         ": must be a size in bytes from 1k to 16m, such as 65536, 64k or 1m"},
+        {"--max-head-bytes=k",
+         ": must be a size in bytes from 1k to 16m, such as 65536, 64k or 1m"},
+        {"--insecure=maybe", ": must be true or false"},
+        {"--upstream=example.com", a_url},
+        {"--upstream=ftp://example.com", a_url},
+        {"--upstream=http://", a_url},
+        {"--upstream=http:///", a_url},
+        {"--upstream=http://example.com/path", a_url},
+        {"--upstream=http://example.com?q", a_url},
+        {"--upstream=http://user@example.com", a_url},
+        {"--upstream=http://example.com:0", a_url},
+        {"--upstream=http://example.com:", a_url},
+        {"--upstream=http://exa mple.com", a_url},
+        {"--upstream=http://a..b", a_url},
+        {"--upstream=http://[::1", a_url},
+        {"--upstream=http://[1.2.3.4]", a_url},
+        {"--upstream=http://::1", a_url},
+        {"--resolver=dns.example.com", name_servers},
+        {"--resolver=192.0.2.1:0", name_servers},
+        {"--resolver=192.0.2.1,x", name_servers},
+        {"--http-marker=a.b", labels},
+        {"--https-marker=" + std::string(64, 'a'), labels},
+        {"--request-id-field=X Request",
+         ": must be a field name: letters, digits and !#$%&'*+-.^_`|~"},
+        {"--request-id-field=", ": must be a field name: letters, digits and !#$%&'*+-.^_`|~"},
+        {"--via-name=a/b", ": must be a token: letters, digits and !#$%&'*+-.^_`|~"},
+    };
+    for (const auto& row : rows) EXPECT_EQ(refusal({row.argument}), row.argument + row.text);
+}
+
+TEST(ParseOptions, NamesArgumentsItDoesNotKnow) {
+    EXPECT_EQ(refusal({"--prot=1"}), "unknown option --prot; did you mean --port?");
+    EXPECT_EQ(refusal({"--proxy-read-timout", "1"}),
+              "unknown option --proxy-read-timout; did you mean --proxy-read-timeout?");
+    EXPECT_EQ(refusal({"--unheard-of"}), "unknown option --unheard-of");
+    EXPECT_EQ(refusal({"--read"}), "unknown option --read");  // no abbreviations
+    EXPECT_EQ(refusal({"-z"}), "unknown option -z");
+    EXPECT_EQ(refusal({"serve"}), "unexpected argument 'serve': there are only options");
+    EXPECT_EQ(refusal({"--insecure", "true"}),
+              "unexpected argument 'true': there are only options");
+    EXPECT_EQ(refusal({"-p", "1", "--", "x"}), refusal({"--"}));
+    EXPECT_EQ(refusal({"--port"}),
+              "--port: a value is missing; it must be a number from 0 to 65535");
+    EXPECT_EQ(refusal({"-p"}), "-p: a value is missing; it must be a number from 0 to 65535");
+}
+
+TEST(ParseOptions, ReadsTheEnvironment) {
+    const Variable port{"NIKAWA_PORT", "4000"};
+    const Variable rotate{"NIKAWA_ACCESS_LOG_ROTATE_TIME", "1h"};
+    const Variable insecure{"NIKAWA_INSECURE", "1"};
+    const Variable http2{"NIKAWA_HTTP2", "off"};
+    const Variable markers{"NIKAWA_HTTP_MARKER", "a,b"};
+    const Variable empty{"NIKAWA_THREADS", ""};
+    const auto options = accepted({});
+    EXPECT_EQ(options.port, 4000);
+    EXPECT_EQ(options.access_log_rotate_time, 1h);
+    EXPECT_TRUE(options.insecure);
+    EXPECT_FALSE(options.http2);
+    EXPECT_EQ(options.http_markers, (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(options.threads, 1);
+}
+
+TEST(ParseOptions, NamesTheVariableThatIsWrong) {
+    const Variable variable{"NIKAWA_READ_TIMEOUT", "soon"};
+    EXPECT_THAT(refusal({}), StartsWith("NIKAWA_READ_TIMEOUT=soon: must be a time"));
+}
+
+TEST(ParseOptions, IsNotConfusedByKubernetes) {
+    const Variable variable{"NIKAWA_PORT", "tcp://10.0.0.1:3000"};
+    EXPECT_EQ(accepted({}).port, 3000);
+}
+
+class ConfigFile : public testing::Test {
+protected:
+    std::string file(std::string_view text) const {
+        const auto path = (directory.path() / "nikawa.toml").string();
+        std::ofstream{path} << text;
+        return path;
+    }
+
+    TemporaryDirectory directory;
+};
+
+TEST_F(ConfigFile, HoldsOptionsByTheirLongNames) {
+    const auto options = accepted({"--config",
+                                   file("# comment\n"
+                                        "port = 4000\n"
+                                        "read-timeout = \"1m\"\n"
+                                        "insecure\n"
+                                        "http2 = false\n"
+                                        "http-marker = [a, \"b\"]\n"
+                                        "https-marker = c,d\n"
+                                        "resolver = []\n")});
+    EXPECT_EQ(options.port, 4000);
+    EXPECT_EQ(options.read_timeout, 1min);
+    EXPECT_TRUE(options.insecure);
+    EXPECT_FALSE(options.http2);
+    EXPECT_EQ(options.http_markers, (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(options.https_markers, (std::vector<std::string>{"c", "d"}));
+}
+
+TEST_F(ConfigFile, ComesAfterTheEnvironmentAndThatAfterTheCommandLine) {
+    const Variable config{"NIKAWA_CONFIG", file("port = 1\nthreads = 2\nstsize = 3\n")};
+    const Variable threads{"NIKAWA_THREADS", "20"};
+    const Variable stsize{"NIKAWA_STSIZE", "30"};
+    const auto options = accepted({"--stsize=300"});
+    EXPECT_EQ(options.port, 1);
+    EXPECT_EQ(options.threads, 20);
+    EXPECT_EQ(options.stsize, 300);
+}
+
+TEST_F(ConfigFile, IsRefusedWithItsNameAndLine) {
+    const struct {
+        std::string_view text;
+        std::string refusal;
+    } rows[] = {
+        {"\nport = 70000", ":2: port = 70000: must be a number from 0 to 65535"},
+        {"prot = 1", ":1: unknown option prot; did you mean port?"},
+        {"unheard-of = 1", ":1: unknown option unheard-of"},
+        {"config = x", ":1: config cannot stand in a file"},
+        {"demo", ":1: demo cannot stand in a file"},
+        {"help", ":1: help cannot stand in a file"},
+        {"port = [1, 2]", ":1: port takes one value, not an array"},
+        {"port = []", ":1: port takes one value, not an array"},
+        {"[server]", ":1: sections are not known here: write name = value"},
+        {"http-marker = [a, b.c]",
+         ":1: http-marker = a,b.c: must be host labels of up to 63 letters, digits, - and _"},
+    };
+    for (const auto& row : rows) {
+        const auto path = file(row.text);
+        EXPECT_EQ(refusal({"--config", path}), path + row.refusal);
+    }
+}
+
+TEST_F(ConfigFile, MustBeReadable) {
+    const auto missing = (directory.path() / "missing").string();
+    EXPECT_EQ(refusal({"--config=" + missing}),
+              "--config=" + missing + ": cannot be read: No such file or directory");
+    const auto path = directory.path().string();
+    EXPECT_EQ(refusal({"--config=" + path}),
+              "--config=" + path + ": cannot be read: Is a directory");
+}
+
+class CheckTest : public ConfigFile {};
+
+TEST_F(CheckTest, SaysThatAllIsFine) {
+    const auto result = parse({"--check",
+                               "--access-log-dir",
+                               directory.path() / "new" / "one",
+                               "--pid-file",
+                               directory.path() / "pid"});
+    ASSERT_TRUE(std::holds_alternative<ExitNow>(result));
+    EXPECT_EQ(std::get<ExitNow>(result).exit_code, 0);
+    EXPECT_EQ(std::get<ExitNow>(result).text, "configuration is fine\n");
+    EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+}
+
+TEST_F(CheckTest, FindsWhatIsWrongWithFilesAsAStartDoes) {
+    const auto plain = file("no certificate");
+    const auto missing = (directory.path() / "missing").string();
+    const struct {
+        std::string option;
+        std::string text;
+    } rows[] = {
+        {"--ca-file=" + missing, ": cannot be read: No such file or directory"},
+        {"--ca-file=" + plain,
+         ": holds no certificate; it must be a PEM file with lines -----BEGIN CERTIFICATE-----"},
+        {"--access-log-dir=" + plain,
+         ": must be a directory to write to, stdout or none: " + plain + " is not a directory"},
+        {"--access-log-dir=/proc/nikawa",
+         ": must be a directory to write to, stdout or none: /proc cannot be written to: "},
+        {"--pid-file=" + missing + "/pid",
+         ": must be a file that can be written: " + missing + ": No such file or directory"},
+        {"--max-request-line-bytes=128k",
+         ": must not be more than --max-head-bytes=65536, of which the line is a part"},
+        {"--http-marker=CCNproxy-ssl", ": is also an --https-marker; it can mean only one"},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.option);
+        if (row.option.find("/proc") != std::string::npos && geteuid() == 0) continue;
+        EXPECT_THAT(refusal({row.option}), HasSubstr(row.text));
+        EXPECT_THAT(refusal({row.option}), StartsWith(row.option.substr(0, 10)));
+        EXPECT_EQ(refusal({"--check", row.option}), refusal({row.option}));
+    }
+}
+
+TEST(Help, NamesEveryOptionAndFitsTheScreen) {
+    const auto result = parse({"--port=1", "-h"});
+    const auto& exit = std::get<ExitNow>(result);
+    EXPECT_EQ(exit.exit_code, 0);
+    for (const auto& row : option_table()) {
+        EXPECT_THAT(exit.text, HasSubstr("--" + std::string{row.name}));
+    }
+    std::istringstream lines{exit.text};
+    for (std::string line; std::getline(lines, line);) {
+        EXPECT_LE(line.size(), 100) << line;
+        EXPECT_EQ(line.find_last_not_of(' ') + 1, line.size()) << line;
+    }
+}
+
+TEST(Version, NamesTheProgramAndWhatItWasBuiltWith) {
+    for (const char* option : {"-v", "--version"}) {
+        const auto result = parse({option});
+        const auto& exit = std::get<ExitNow>(result);
+        EXPECT_EQ(exit.exit_code, 0);
+        EXPECT_THAT(exit.text, testing::MatchesRegex("nikawa [0-9.]+\n.*OpenSSL 3.*\n"));
+    }
+}
+
+}  // namespace
+}  // namespace nikawa::daemon

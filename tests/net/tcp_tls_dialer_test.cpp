@@ -1,0 +1,197 @@
+#include "nikawa/net/tcp_tls_dialer.hpp"
+
+#include <poll.h>
+
+#include <array>
+#include <vector>
+
+#include "net/io_test.hpp"
+#include "net/trusted.hpp"
+#include "nikawa/net/self_signed.hpp"
+#include "nikawa/net/tls_server_context.hpp"
+
+namespace nikawa::net {
+namespace {
+
+struct FixedResolver final : Resolver {
+    Task<Result<Addresses>> resolve(std::string /*host*/, Deadline /*deadline*/) override {
+        co_return answer;
+    }
+    Result<Addresses> answer = Failure{Errc::resolve_failed, Side::origin};
+};
+
+// A server whose queue is full, so that a connect to it neither succeeds nor fails.
+class FullServer {
+public:
+    explicit FullServer(UniqueFd listening) : listening_(std::move(listening)) {
+        ::listen(listening_.get(), 0);
+        SocketAddress address;
+        getsockname(listening_.get(), address.get(), &address.size);
+        for (bool is_full = false; !is_full;) {
+            UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)};
+            EXPECT_NE(::connect(fd.get(), address.get(), address.size), 0);
+            pollfd connected{fd.get(), POLLOUT, 0};
+            is_full = ::poll(&connected, 1, 20) == 0;
+            waiting_.push_back(std::move(fd));
+        }
+    }
+
+private:
+    UniqueFd listening_;
+    std::vector<UniqueFd> waiting_;
+};
+
+class TcpTlsDialerTest : public IoTest {
+protected:
+    enum class Manner { silent, hang_up };
+
+    void accepted(std::unique_ptr<TcpStream> stream) {
+        connections.push_back(std::move(stream));
+        if (manner == Manner::hang_up) connections.back()->close();
+    }
+
+    std::unique_ptr<Listener> listen(const std::string& address, std::uint16_t port = 0) {
+        return std::make_unique<Listener>(
+            event_loop, listen_on(address, port), [this](std::unique_ptr<TcpStream> stream) {
+                accepted(std::move(stream));
+            });
+    }
+
+    Result<Dialled> dial(http::Scheme scheme, std::uint16_t port) {
+        TcpTlsDialer dialer{event_loop, resolver, tls, settings};
+        return await(dialer.dial({scheme, "origin.test", port}));
+    }
+
+    static IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
+
+    PemIdentity identity = make_self_signed(std::array<std::string, 1>{"origin.test"});
+    TlsServerContext server{identity, {Protocol::http_2}};
+    TlsContext tls{trust_in(identity), {}};
+    FixedResolver resolver;
+    DialSettings settings;
+    Manner manner = Manner::silent;
+    std::vector<std::unique_ptr<ByteStream>> connections;
+    std::unique_ptr<Listener> listener = listen("127.0.0.2");
+};
+
+// Accepts and shakes hands by the server's side of TLS.
+class TlsOrigin final : private Pollable {
+public:
+    TlsOrigin(EventLoop& event_loop, TlsServerContext& server, UniqueFd listening)
+        : event_loop_(event_loop), server_(server), listening_(std::move(listening)) {
+        EXPECT_EQ(event_loop_.poller().add(listening_.get(), EPOLLIN, *this), 0);
+    }
+    ~TlsOrigin() { event_loop_.poller().forget(*this); }
+
+    [[nodiscard]] std::uint16_t port() const {
+        SocketAddress address;
+        getsockname(listening_.get(), address.get(), &address.size);
+        return address.endpoint()->port;
+    }
+
+private:
+    void ready(std::uint32_t /*events*/) noexcept override {
+        UniqueFd fd{::accept4(listening_.get(), nullptr, nullptr, SOCK_NONBLOCK)};
+        streams_.push_back(server_.open(event_loop_, std::move(fd)));
+        event_loop_.loop().spawn(shake(*streams_.back()));
+    }
+
+    static Task<void> shake(TlsStream& stream) { co_await stream.handshake(Deadline::none()); }
+
+    EventLoop& event_loop_;
+    TlsServerContext& server_;
+    UniqueFd listening_;
+    std::vector<std::unique_ptr<TlsStream>> streams_;
+};
+
+TEST_F(TcpTlsDialerTest, ConnectsToAPlainOrigin) {
+    resolver.answer = Addresses{ip("127.0.0.2")};
+    const auto dialled = dial(http::Scheme::http, listener->port());
+    ASSERT_TRUE(dialled);
+    EXPECT_EQ(dialled->protocol, Protocol::http_1_1);
+    EXPECT_EQ(dialled->stream->peer_address(), listener->address());
+    EXPECT_EQ(dialled->times.tls, Duration::zero());
+}
+
+TEST_F(TcpTlsDialerTest, ConnectsToATlsOriginAndSaysWhatAlpnChose) {
+    TlsOrigin origin{event_loop, server, listen_on("127.0.0.1", 0)};
+    resolver.answer = Addresses{ip("127.0.0.1")};
+    const auto dialled = dial(http::Scheme::https, origin.port());
+    ASSERT_TRUE(dialled) << describe(dialled.error());
+    EXPECT_EQ(dialled->protocol, Protocol::http_2);
+    EXPECT_GT(dialled->times.tls, Duration::zero());
+    run_until([&] { return loop.task_count() == 0; });
+}
+
+TEST_F(TcpTlsDialerTest, PassesOnWhyANameWasNotResolved) {
+    EXPECT_EQ(dial(http::Scheme::http, 80).error(), (Failure{Errc::resolve_failed, Side::origin}));
+}
+
+TEST_F(TcpTlsDialerTest, GoesToTheNextAddressAtOnceWhenOneRefuses) {
+    settings.next_address_after = 1h;
+    resolver.answer = Addresses{ip("127.0.0.1"), ip("127.0.0.3"), ip("127.0.0.2")};
+    const auto dialled = dial(http::Scheme::http, listener->port());
+    ASSERT_TRUE(dialled);
+    EXPECT_EQ(dialled->stream->peer_address(), listener->address());
+}
+
+TEST_F(TcpTlsDialerTest, DoesNotWaitLongForAnAddressThatDoesNotAnswer) {
+    const FullServer full{listen_on("127.0.0.1", listener->port())};
+    settings.next_address_after = 10ms;
+    settings.connect_timeout = 1h;
+    resolver.answer = Addresses{ip("127.0.0.1"), ip("127.0.0.2")};
+    const auto dialled = dial(http::Scheme::http, listener->port());
+    ASSERT_TRUE(dialled);
+    EXPECT_EQ(dialled->stream->peer_address(), listener->address());
+    EXPECT_GE(dialled->times.connect, 10ms);
+}
+
+TEST_F(TcpTlsDialerTest, SaysWhyNoAddressCouldBeReached) {
+    const auto port = listener->port();
+    listener->close();
+    resolver.answer = Addresses{ip("127.0.0.2"), ip("127.0.0.1")};
+    const auto dialled = dial(http::Scheme::http, port);
+    ASSERT_FALSE(dialled);
+    EXPECT_EQ(dialled.error().code, Errc::connect_failed);
+    EXPECT_EQ(dialled.error().cause.message(), "Connection refused");
+}
+
+TEST_F(TcpTlsDialerTest, TimesOutWhenNoAddressAnswers) {
+    const FullServer full{listen_on("127.0.0.1", listener->port())};
+    settings.connect_timeout = 30ms;
+    resolver.answer = Addresses{ip("127.0.0.1")};
+    EXPECT_EQ(dial(http::Scheme::http, listener->port()).error(),
+              (Failure{Errc::connect_timed_out, Side::origin}));
+}
+
+TEST_F(TcpTlsDialerTest, TimesOutWhenTheHandshakeStalls) {
+    settings.tls_timeout = 30ms;
+    resolver.answer = Addresses{ip("127.0.0.2")};
+    EXPECT_EQ(dial(http::Scheme::https, listener->port()).error(),
+              (Failure{Errc::tls_timed_out, Side::origin}));
+}
+
+TEST_F(TcpTlsDialerTest, PassesOverAnAddressThatHangsUpInTheHandshake) {
+    manner = Manner::hang_up;
+    TlsOrigin origin{event_loop, server, listen_on("127.0.0.1", listener->port())};
+    resolver.answer = Addresses{ip("127.0.0.2"), ip("127.0.0.1")};
+    const auto dialled = dial(http::Scheme::https, listener->port());
+    ASSERT_TRUE(dialled) << describe(dialled.error());
+    EXPECT_EQ(dialled->stream->peer_address(), "127.0.0.1:" + std::to_string(listener->port()));
+    run_until([&] { return loop.task_count() == 0; });
+}
+
+TEST_F(TcpTlsDialerTest, ARejectedCertificateIsFinal) {
+    const auto other = make_self_signed(std::array<std::string, 1>{"other.test"});
+    TlsServerContext impostor{other, {Protocol::http_2}};
+    TlsOrigin origin{event_loop, impostor, listen_on("127.0.0.1", listener->port())};
+    resolver.answer = Addresses{ip("127.0.0.1"), ip("127.0.0.2")};
+    const auto dialled = dial(http::Scheme::https, listener->port());
+    ASSERT_FALSE(dialled);
+    EXPECT_EQ(dialled.error().code, Errc::tls_certificate_rejected);
+    EXPECT_TRUE(connections.empty());
+    run_until([&] { return loop.task_count() == 0; });
+}
+
+}  // namespace
+}  // namespace nikawa::net

@@ -1,0 +1,54 @@
+#include "nikawa/proxy/own_answer.hpp"
+
+#include <gtest/gtest.h>
+
+namespace nikawa::proxy {
+namespace {
+
+TEST(OwnAnswer, EveryFailureHasAStatusAndNoneIsASuccess) {
+    for (int code = 0; code <= static_cast<int>(Errc::abandoned); ++code) {
+        const auto status = status_of({static_cast<Errc>(code), Side::origin});
+        EXPECT_GE(status, 400U);
+        EXPECT_LE(status, 508U);
+        EXPECT_NE(status, 500U) << name_of(static_cast<Errc>(code));
+    }
+}
+
+TEST(OwnAnswer, SaysWhatWentWrongAndWhatToDo) {
+    const auto answer =
+        own_answer({Errc::bad_host, Side::client}, "", "9m4e2mr0ui3e8a215n4g", "nikawa-1");
+    EXPECT_EQ(answer.head.status, 400U);
+    EXPECT_NE(answer.body.find("api.example.com.ccnproxy-https"), std::string::npos);
+    EXPECT_NE(answer.body.find("Request ID: 9m4e2mr0ui3e8a215n4g"), std::string::npos);
+    EXPECT_EQ(answer.head.fields.find("Content-Length"), std::to_string(answer.body.size()));
+    EXPECT_EQ(answer.head.fields.find("Proxy-Status"),
+              "nikawa-1; error=http_request_error; details=\"the Host does not name an origin\"");
+}
+
+TEST(OwnAnswer, NamesTheOriginAndTheCause) {
+    using boost::system::errc::connection_refused;
+    const auto answer =
+        own_answer({Errc::connect_failed, Side::origin, make_error_code(connection_refused)},
+                   "https://api.example.com",
+                   "id",
+                   "nikawa-1");
+    EXPECT_EQ(answer.head.status, 502U);
+    EXPECT_TRUE(answer.body.starts_with(
+        "502 Bad Gateway: the connection to the origin failed (Connection refused) "
+        "[https://api.example.com].\n"))
+        << answer.body;
+}
+
+TEST(OwnAnswer, TellsAClientThatItMayComeBack) {
+    const auto answer = own_answer({Errc::pool_full, Side::self}, "https://o", "id", "v");
+    EXPECT_EQ(answer.head.status, 503U);
+    EXPECT_EQ(answer.head.fields.find("Retry-After"), "1");
+}
+
+TEST(OwnAnswer, AClientThatStopsReadingIsGone) {
+    EXPECT_EQ(status_of({Errc::write_timed_out, Side::client}), 499U);
+    EXPECT_EQ(status_of({Errc::write_timed_out, Side::origin}), 504U);
+}
+
+}  // namespace
+}  // namespace nikawa::proxy

@@ -1,0 +1,174 @@
+#include "nikawa/proxy/rewrite.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace nikawa::proxy {
+namespace {
+
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+const Identity identity{"nikawa-1", "X-Chocon-Id"};
+
+http::FieldBlock block(const Fields& fields) {
+    http::FieldBlock made;
+    for (const auto& [name, value] : fields) made.add(name, value);
+    return made;
+}
+
+Fields fields_of(const http::FieldBlock& block) {
+    Fields fields;
+    for (std::size_t i = 0; i < block.size(); ++i) {
+        fields.emplace_back(block[i].name, block[i].value);
+    }
+    return fields;
+}
+
+Fields for_origin(const Fields& fields) {
+    http::RequestHead head;
+    head.method = "GET";
+    head.fields = block(fields);
+    to_origin(head, "api.example.com", "id1", identity);
+    return fields_of(head.fields);
+}
+
+TEST(ToOrigin, KeepsOrderCaseAndRepetition) {  // RFC 9110 §5.3
+    EXPECT_EQ(for_origin({{"X-B", "1"},
+                          {"host", "api.example.com.ccnproxy-https"},
+                          {"x-a", "2"},
+                          {"X-B", "3"},
+                          {"Accept-Encoding", "gzip;q=0.5, br"}}),
+              (Fields{{"X-B", "1"},
+                      {"host", "api.example.com"},
+                      {"x-a", "2"},
+                      {"X-B", "3"},
+                      {"Accept-Encoding", "gzip;q=0.5, br"},
+                      {"X-Chocon-Id", "id1"},
+                      {"Via", "1.1 nikawa-1"}}));
+}
+
+TEST(ToOrigin, DropsWhatDescribesOneHop) {  // RFC 9110 §7.6.1
+    EXPECT_EQ(for_origin({{"Host", "x"},
+                          {"Connection", "close, X-Secret"},
+                          {"connection", "TE , x-other,,"},
+                          {"Keep-Alive", "timeout=5"},
+                          {"Proxy-Connection", "keep-alive"},
+                          {"TE", "trailers"},
+                          {"Transfer-Encoding", "chunked"},
+                          {"Upgrade", "h2c"},
+                          {"HTTP2-Settings", "AAMAAABk"},
+                          {"Expect", "100-continue"},
+                          {"Proxy-Authorization", "Basic eDp5"},
+                          {"X-Secret", "1"},
+                          {"x-OTHER", "1"},
+                          {"X-Secret-Not", "stays"},
+                          {"Authorization", "stays"}}),
+              (Fields{{"Host", "api.example.com"},
+                      {"X-Secret-Not", "stays"},
+                      {"Authorization", "stays"},
+                      {"X-Chocon-Id", "id1"},
+                      {"Via", "1.1 nikawa-1"}}));
+}
+
+TEST(ToOrigin, ConnectionCannotTakeAwayWhatTheMessageNeeds) {
+    EXPECT_EQ(for_origin(
+                  {{"Host", "x"}, {"Connection", "host, content-length"}, {"Content-Length", "5"}}),
+              (Fields{{"Host", "api.example.com"},
+                      {"Content-Length", "5"},
+                      {"X-Chocon-Id", "id1"},
+                      {"Via", "1.1 nikawa-1"}}));
+}
+
+TEST(ToOrigin, AddsItsViaAfterOthers) {  // RFC 9110 §7.6.3
+    http::RequestHead head;
+    head.version = http::Version::http_1_0;
+    head.fields = block({{"Host", "x"}, {"Via", "1.1 other"}, {"X-Chocon-Id", "theirs"}});
+    to_origin(head, "o", "", identity);
+    EXPECT_EQ(fields_of(head.fields),
+              (Fields{{"Host", "o"},
+                      {"Via", "1.1 other"},
+                      {"X-Chocon-Id", "theirs"},
+                      {"Via", "1.0 nikawa-1"}}));
+}
+
+TEST(ToClient, DropsWhatDescribesOneHopAndAddsOurs) {
+    http::ResponseHead head;
+    head.status = 200;
+    head.version = http::Version::http_2;
+    head.fields = block({{"connection", "x-hop"},
+                         {"keep-alive", "timeout=5"},
+                         {"transfer-encoding", "chunked"},
+                         {"x-hop", "1"},
+                         {"set-cookie", "a=1"},
+                         {"set-cookie", "b=2"},
+                         {"x-chocon-id", "echoed"}});
+    to_client(head, "id1", identity);
+    EXPECT_EQ(fields_of(head.fields),
+              (Fields{{"set-cookie", "a=1"},
+                      {"set-cookie", "b=2"},
+                      {"x-chocon-id", "id1"},
+                      {"Via", "2 nikawa-1"}}));
+}
+
+TEST(IsLoop, KnowsOurViaAndChoconsField) {
+    const struct {
+        Fields fields;
+        bool expected;
+    } rows[] = {
+        {{}, false},
+        {{{"Via", "1.1 nikawa-1"}}, true},
+        {{{"Via", "1.1 a, 2 nikawa-1 (comment)"}}, true},
+        {{{"Via", "1.1 a"}, {"via", "HTTP/1.1 nikawa-1"}}, true},
+        {{{"Via", "1.1 nikawa-12"}}, false},
+        {{{"Via", "nikawa-1"}}, false},
+        {{{"Via", ","}}, false},
+        {{{"X-Chocon-Ver", "0.12"}}, true},
+    };
+    for (const auto& row : rows) {
+        http::RequestHead head;
+        head.fields = block(row.fields);
+        SCOPED_TRACE(row.fields.empty() ? "" : row.fields.back().second);
+        EXPECT_EQ(is_loop(head, "nikawa-1"), row.expected);
+    }
+}
+
+TEST(NormalizeTarget, FollowsTheTable) {  // RFC 9112 §3.2
+    const struct {
+        const char* method;
+        const char* target;
+        const char* expected;  // nullptr: refused
+        const char* host;
+    } rows[] = {
+        {"GET", "/", "/", "given"},
+        {"GET", "/a%2Fb//c?d=/e#", "/a%2Fb//c?d=/e#", "given"},
+        {"GET", "http://o.example/a?b", "/a?b", "o.example"},
+        {"GET", "HTTP://o.example:8080?b", "/?b", "o.example:8080"},
+        {"GET", "http://o.example", "/", "o.example"},
+        {"OPTIONS", "http://o.example", "*", "o.example"},
+        {"OPTIONS", "*", "*", "given"},
+        {"GET", "*", nullptr, "given"},
+        {"GET", "a/b", nullptr, "given"},
+        {"GET", "ftp://o.example/", nullptr, "given"},
+        {"CONNECT", "o.example:443", nullptr, "given"},
+        {"GET", "", nullptr, "given"},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(std::string{row.method} + " " + row.target);
+        http::RequestHead head;
+        head.method = row.method;
+        head.target = row.target;
+        head.fields.add("Host", "given");
+        const auto done = normalize_target(head);
+        ASSERT_EQ(done.has_value(), row.expected != nullptr);
+        if (done) {
+            EXPECT_EQ(head.target, row.expected);
+            EXPECT_EQ(head.fields.find("host"), row.host);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace nikawa::proxy

@@ -1,0 +1,76 @@
+"""Clients that do not read: they hold their origin, not our memory, and nobody else."""
+
+import time
+
+from harness import IS_SANITIZED, PATIENCE, RawClient, SystemTest, curl, sha256
+from origins import Nginx, ScriptedOrigin
+
+MIB = 1 << 20
+# The kernel's buffers on both sides of us may grow to some 20 MiB; ours are far below that.
+BOUND = 64 * MIB
+
+
+class SlowReaders(SystemTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.nginx = Nginx(cls.world)
+        cls.addClassCleanup(cls.nginx.close)
+        cls.large = bytes(range(256)) * (200 * MIB // 256)
+        cls.nginx.file("large", cls.large)
+        cls.nginx.file("medium", cls.large[:20 * MIB])
+
+    def ask_and_not_read(self, nikawa, url):
+        client = RawClient(nikawa)
+        self.addCleanup(client.socket.close)
+        _, _, host, path = url.split("/", 3)
+        client.send(f"GET /{path} HTTP/1.1\r\nHost: {host}\r\n\r\n")
+        client.receive_until(b"\r\n\r\n")
+        return client
+
+    @staticmethod
+    def settled(measure):
+        """The first value of `measure` that stays for half a second, or that is over the bound."""
+        deadline = time.monotonic() + PATIENCE
+        last, since = measure(), time.monotonic()
+        while time.monotonic() < deadline and last <= BOUND and time.monotonic() - since < 0.5:
+            time.sleep(0.02)
+            now = measure()
+            if now != last:
+                last, since = now, time.monotonic()
+        return last
+
+    def test_over_http1_the_origin_is_held_back(self):
+        origin = ScriptedOrigin(self.world.certificates.issue("endless.test"))
+        self.addCleanup(origin.close)
+        nikawa = self.start()
+        client = self.ask_and_not_read(nikawa, origin.url("endless.test", "/endless"))
+        self.assertLess(self.settled(lambda: origin.sent_bytes), BOUND)
+        client.socket.close()
+        self.assertTrue(origin.hung_up.wait(PATIENCE))
+
+    def test_over_http2_memory_stays_bounded(self):
+        nikawa = self.start()
+        curl(nikawa, self.nginx.url("h2.test", "/hello"))
+        before = nikawa.resident_bytes()
+        self.ask_and_not_read(nikawa, self.nginx.url("h2.test", "/large"))
+        growth = self.settled(lambda: nikawa.resident_bytes() - before)
+        # A sanitizer keeps freed memory aside for a while.
+        self.assertLess(growth, BOUND * (4 if IS_SANITIZED else 1))
+
+    def test_over_http2_others_on_the_session_go_on(self):
+        nikawa = self.start()
+        for _ in range(3):
+            self.ask_and_not_read(nikawa, self.nginx.url("h2.test", "/large"))
+        reply = curl(nikawa, self.nginx.url("h2.test", "/medium"))
+        self.assertEqual(reply.code, 0)
+        self.assertEqual(sha256(reply.body), sha256(self.large[:20 * MIB]))
+
+    def test_a_client_that_pauses_gets_everything_in_the_end(self):
+        nikawa = self.start()
+        client = self.ask_and_not_read(nikawa, self.nginx.url("h2.test", "/large"))
+        self.settled(nikawa.resident_bytes)
+        left = len(self.large) - MIB  # what came with the head is less than that
+        while left > 0 and (piece := client.socket.recv(MIB)):
+            left -= len(piece)
+        self.assertLessEqual(left, 0)

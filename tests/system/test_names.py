@@ -1,0 +1,115 @@
+"""The way applications use nikawa: by a name, from PHP and curl, through DNS, at port 3000.
+
+Runs in a network namespace of its own, in which the well-known ports are free and names are those
+of a dnsmasq: `*.ccnproxy-https` is nikawa, `h2.test` and `h1.test` are nginx at port 443.
+"""
+
+import ctypes
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+from harness import PATIENCE, Nikawa, World, clean_environment, spawn, wait_until
+from origins import Nginx
+
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
+
+PHP_CURL = """
+$handle = curl_init($argv[1]);
+curl_setopt($handle, CURLOPT_RETURNTRANSFER, true);
+for ($turn = 0; $turn < 3; $turn++) {
+    echo curl_exec($handle), " ", curl_getinfo($handle, CURLINFO_RESPONSE_CODE), "\\n";
+}
+curl_setopt($handle, CURLOPT_POSTFIELDS, str_repeat("x", 100000));
+curl_exec($handle);
+echo curl_getinfo($handle, CURLINFO_RESPONSE_CODE), "\\n";
+"""
+
+PHP_STREAM = """
+echo file_get_contents($argv[1]), " ", $http_response_header[0], "\\n";
+"""
+
+
+def enter_namespace():
+    """Moves this process to a network of its own; its children are born there."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, group, is_root = os.getuid(), os.getgid(), os.geteuid() == 0
+    flags = CLONE_NEWNS | CLONE_NEWNET | (0 if is_root else CLONE_NEWUSER)
+    if libc.unshare(flags) != 0:
+        raise unittest.SkipTest("no namespace: " + os.strerror(ctypes.get_errno()))
+    if not is_root:
+        pathlib.Path("/proc/self/setgroups").write_text("deny")
+        pathlib.Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+        pathlib.Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    with tempfile.NamedTemporaryFile("w", delete=False) as conf:
+        conf.write("nameserver 127.0.0.1\n")
+    os.chmod(conf.name, 0o644)
+    commands = [["mount", "--make-rprivate", "/"],
+                ["mount", "--bind", conf.name, "/etc/resolv.conf"],
+                ["ip", "link", "set", "lo", "up"]]
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise unittest.SkipTest("no namespace: " + done.stderr.strip())
+    os.unlink(conf.name)
+
+
+def setUpModule():
+    enter_namespace()
+
+
+class ThroughNames(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.world = World()
+        cls.addClassCleanup(cls.world.close)
+        cls.dns = spawn(
+            "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+            "--listen-address=127.0.0.1", "--bind-interfaces",
+            "--address=/ccnproxy-https/127.0.0.1", "--address=/h2.test/127.0.0.1",
+            "--address=/h1.test/127.0.0.2", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        cls.addClassCleanup(cls.dns.wait, PATIENCE)
+        cls.addClassCleanup(cls.dns.terminate)
+        cls.nginx = Nginx(cls.world, addresses=["127.0.0.1:443", "127.0.0.2:443", "127.0.0.1:80"])
+        cls.addClassCleanup(cls.nginx.close)
+        wait_until(lambda: cls.dns.poll() is None and cls.resolves("h2.test"), "dnsmasq")
+        cls.nikawa = Nikawa("--ca-file", cls.world.certificates.ca)
+        cls.addClassCleanup(cls.nikawa.__exit__, None)
+
+    @staticmethod
+    def resolves(name):
+        return subprocess.run(["getent", "hosts", name], capture_output=True).returncode == 0
+
+    def setUp(self):
+        self.nginx.forget()
+
+    def run_client(self, *command):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE,
+                              stdin=subprocess.DEVNULL, env=clean_environment())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_curl_reaches_port_443_of_the_origin(self):
+        for name, protocol in (("h2.test", "HTTP/2.0"), ("h1.test", "HTTP/1.1")):
+            with self.subTest(name=name):
+                self.nginx.forget()
+                text = self.run_client("curl", "-sS", f"http://{name}.ccnproxy-https:3000/hello")
+                self.assertEqual(text, f"hello from {name}")
+                (seen,) = self.nginx.log()
+                self.assertEqual((seen["host"], seen["protocol"]), (name, protocol))
+
+    def test_php_curl_is_served(self):
+        text = self.run_client("php", "-r", PHP_CURL, "http://h2.test.ccnproxy-https:3000/hello")
+        self.assertEqual(text.splitlines(), ["hello from h2.test 200"] * 3 + ["200"])
+        self.assertEqual(len({seen["connection"] for seen in self.nginx.log(4)}), 1)
+
+    def test_php_streams_are_served(self):
+        text = self.run_client("php", "-r", PHP_STREAM, "http://h1.test.ccnproxy-https:3000/hello")
+        self.assertRegex(text, r"^hello from h1.test HTTP/1.[01] 200 OK$")
+
+    def test_a_thousand_connections_of_php_are_one_to_the_origin(self):
+        script = 'for ($i = 0; $i < 1000; $i++) { file_get_contents($argv[1]); }'
+        self.run_client("php", "-r", script, "http://h2.test.ccnproxy-https:3000/hello")
+        self.assertEqual(len({seen["connection"] for seen in self.nginx.log(1000)}), 1)
