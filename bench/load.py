@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What nikawa costs beside nghttpx, HAProxy and nginx doing the same job, measured in one run.
 
-All run at once and are loaded in turn, round by round, so that a disturbance of the machine falls on
-all alike; a figure is the median of its rounds. CPU time is the proxy's own, of all its threads,
+All run at once and are loaded in turn, round by round, so that a disturbance of the machine falls
+on all alike; a figure is the median of its rounds. CPU time is the proxy's own, of all its threads,
 from the scheduler, so what the load and the origin cost does not enter. They have one core, the
 proxies the other: otherwise the proxy's caches and its batches would be theirs as well.
 
@@ -100,7 +100,8 @@ class Bench:
         self.names = NameServer()
         (directory / "origin").mkdir()
         self.origin = Origin(directory / "origin", certificates, self.load_pin)
-        setting = Setting(directory, certificates.ca, self.origin.ports, self.names.address, proxy_pin)
+        setting = Setting(directory, certificates.ca, self.origin.ports, self.names.address,
+                          proxy_pin)
         self.proxies = [kind(setting, protocol) for name in arguments.proxies
                         for kind, protocols in [KINDS[name]] for protocol in protocols]
         self.results = {proxy.name: {} for proxy in self.proxies}
@@ -145,7 +146,7 @@ class Bench:
 
     def client_memory(self, proxy):
         """The slope between a few and many idle connections, each after one exchange."""
-        few, many = (100, 1000) if self.arguments.quick else (1000, 6000)
+        few, many = (1000, 3000) if self.arguments.quick else (1000, 6000)
         clients = []
         try:
             for count in (few, many):
@@ -212,10 +213,10 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def figure(rounds):
+def summary(rounds):
     """The median, with a mark when there were errors."""
-    median = statistics.median(round["figure"] for round in rounds)
-    return median, any(round["errors"] for round in rounds)
+    median = statistics.median(measured["figure"] for measured in rounds)
+    return median, any(measured["errors"] for measured in rounds)
 
 
 def formatted(value):
@@ -232,7 +233,7 @@ def table(results, only):
             continue
         cells, ours, peers = [], [], []
         for column in columns:
-            value, has_errors = figure(results[column][name])
+            value, has_errors = summary(results[column][name])
             cells.append(formatted(value) + ("!" if has_errors else ""))
             (ours if column.startswith("nikawa") else peers).append(value)
         ratio = f"{min(ours) / min(peers):.2f}" if ours and peers else ""
@@ -240,10 +241,13 @@ def table(results, only):
     return "\n".join(lines)
 
 
+def names(text):
+    return text.split(",")
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = lambda text: text.split(",")  # noqa: E731
     parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s, fewer connections")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=int, help="of each measurement")

@@ -1,5 +1,5 @@
-"""The daemons that are compared, each set up for the same job: plain HTTP/1.1 in, verified TLS to one
-origin out, pooled; one thread; every exchange in an access log in a file; nothing times out.
+"""The daemons that are compared, each set up for the same job: plain HTTP/1.1 in, verified TLS to
+one origin out, pooled; one thread; every exchange in an access log in a file; nothing times out.
 """
 
 import pathlib
@@ -13,7 +13,7 @@ SESSION_NAMES = [f"o{number}.sessions.test" for number in range(200)]
 
 
 class Setting:
-    """What every proxy is told: where the origin is, whom to trust, where to write, where to run."""
+    """What every proxy is told: where the origin is, whom to trust, where to write and to run."""
 
     def __init__(self, directory, ca, origin_ports, resolver, pin):
         self.directory = pathlib.Path(directory)
@@ -37,7 +37,8 @@ class Proxy:
         self.port = free_port()
 
     def start(self):
-        with open(self.directory / "stdout", "wb") as out, open(self.directory / "stderr", "wb") as err:
+        with open(self.directory / "stdout", "wb") as out, \
+                open(self.directory / "stderr", "wb") as err:
             self.process = spawn(*self.setting.pin, *self.command(), stdout=out, stderr=err)
         wait_until(lambda: self.process.poll() is not None or accepts(f"127.0.0.1:{self.port}"),
                    self.name)

@@ -10,65 +10,50 @@ struct Words {
 
 constexpr Words words(Errc code) {
     switch (code) {
-        case Errc::bad_head:
-            return {"bad_head", "the request head is malformed"};
+        case Errc::bad_head: return {"bad_head", "the request head is malformed"};
         case Errc::bad_framing:
             return {"bad_framing", "the length of the request body is ambiguous"};
-        case Errc::bad_host:
-            return {"bad_host", "the Host does not name an origin"};
-        case Errc::head_too_large:
-            return {"head_too_large", "the request head is too large"};
-        case Errc::target_too_long:
-            return {"target_too_long", "the request target is too long"};
-        case Errc::body_too_large:
-            return {"body_too_large", "the request body is too large"};
+        case Errc::bad_host: return {"bad_host", "the Host does not name an origin"};
+        case Errc::head_too_large: return {"head_too_large", "the request head is too large"};
+        case Errc::target_too_long: return {"target_too_long", "the request target is too long"};
+        case Errc::body_too_large: return {"body_too_large", "the request body is too large"};
         case Errc::head_timed_out:
             return {"head_timed_out", "the request head was not complete in time"};
         case Errc::request_body_timed_out:
             return {"request_body_timed_out", "the client stopped sending the request body"};
-        case Errc::loop_detected:
-            return {"loop_detected", "the request came back to this proxy"};
-        case Errc::client_gone:
-            return {"client_gone", "the client closed its connection"};
-        case Errc::pool_full:
-            return {"pool_full", "too many requests are waiting for this origin"};
-        case Errc::pool_closed:
-            return {"pool_closed", "the proxy is shutting down"};
+        case Errc::loop_detected: return {"loop_detected", "the request came back to this proxy"};
+        case Errc::client_gone: return {"client_gone", "the client closed its connection"};
+        case Errc::pool_full: return {"pool_full", "too many requests are waiting for this origin"};
+        case Errc::pool_closed: return {"pool_closed", "the proxy is shutting down"};
         case Errc::acquire_timed_out:
             return {"acquire_timed_out", "no connection to the origin became free in time"};
         case Errc::resolve_failed:
             return {"resolve_failed", "the origin's name could not be resolved"};
         case Errc::resolve_timed_out:
             return {"resolve_timed_out", "the origin's name was not resolved in time"};
-        case Errc::connect_failed:
-            return {"connect_failed", "the connection to the origin failed"};
+        case Errc::connect_failed: return {"connect_failed", "the connection to the origin failed"};
         case Errc::connect_timed_out:
             return {"connect_timed_out", "the origin did not accept a connection in time"};
-        case Errc::tls_failed:
-            return {"tls_failed", "the TLS handshake with the origin failed"};
+        case Errc::tls_failed: return {"tls_failed", "the TLS handshake with the origin failed"};
         case Errc::tls_certificate_rejected:
             return {"tls_certificate_rejected", "the origin's certificate was rejected"};
         case Errc::tls_timed_out:
             return {"tls_timed_out", "the origin did not finish the TLS handshake in time"};
         case Errc::stream_refused:
             return {"stream_refused", "the origin refused the request without acting on it"};
-        case Errc::stream_reset:
-            return {"stream_reset", "the origin reset the stream"};
+        case Errc::stream_reset: return {"stream_reset", "the origin reset the stream"};
         case Errc::peer_closed:
             return {"peer_closed",
                     "the origin closed the connection before its response was complete"};
-        case Errc::malformed:
-            return {"malformed", "the origin's response is malformed"};
+        case Errc::malformed: return {"malformed", "the origin's response is malformed"};
         case Errc::response_head_too_large:
             return {"response_head_too_large", "the head of the origin's response is too large"};
         case Errc::response_head_timed_out:
             return {"response_head_timed_out", "the origin did not answer in time"};
         case Errc::response_body_timed_out:
             return {"response_body_timed_out", "the origin stopped sending its response"};
-        case Errc::write_timed_out:
-            return {"write_timed_out", "the peer stopped taking data"};
-        case Errc::abandoned:
-            return {"abandoned", "the exchange was given up"};
+        case Errc::write_timed_out: return {"write_timed_out", "the peer stopped taking data"};
+        case Errc::abandoned: return {"abandoned", "the exchange was given up"};
     }
     return {"unknown", "unknown failure"};
 }

@@ -24,28 +24,17 @@ constexpr std::uint64_t cheap_body_bytes = 64 * 1024;
 constexpr std::size_t linger_bytes = 1024 * 1024;
 constexpr Duration linger_time = std::chrono::seconds{2};
 
-bool lists(const http::FieldBlock& fields, http::FieldId id, std::string_view token) {
-    bool found = false;
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-        if (fields[i].id != id) continue;
-        http::for_each_in_list(fields[i].value, [&](std::string_view element) {
-            found = found || http::equal_ignoring_case(element, token);
-        });
-    }
-    return found;
-}
-
 // RFC 9112 §9.3.
 bool wants_to_stay(const http::RequestHead& head) {
-    if (lists(head.fields, http::FieldId::connection, "close")) return false;
+    if (head.fields.lists(http::FieldId::connection, "close")) return false;
     return head.version == http::Version::http_1_1 ||
-           lists(head.fields, http::FieldId::connection, "keep-alive");
+           head.fields.lists(http::FieldId::connection, "keep-alive");
 }
 
 // RFC 9110 §10.1.1; an HTTP/1.0 client cannot mean it.
 bool waits_for_continue(const http::RequestHead& head) {
     return head.version == http::Version::http_1_1 &&
-           lists(head.fields, http::FieldId::expect, "100-continue");
+           head.fields.lists(http::FieldId::expect, "100-continue");
 }
 
 std::string without_port(std::string address) {

@@ -44,13 +44,10 @@ HeadState RequestReader::read_head() {
     if (!has_input()) started_at_ = loop_.now();
     for (;;) {
         switch (read(std::max(head_capacity, 2 * buffer_.unread().size())).state) {
-            case State::done:
-                break;
-            case State::would_block:
-                return HeadState::need_more;
+            case State::done: break;
+            case State::would_block: return HeadState::need_more;
             case State::end:
-            case State::failed:
-                return HeadState::gone;
+            case State::failed: return HeadState::gone;
         }
         const auto state = parse_head();
         if (state != HeadState::need_more || is_dry_) return state;

@@ -5,10 +5,10 @@
 #include <optional>
 
 #include "client/inactivity.hpp"
-#include "client/read_buffer.hpp"
 #include "nikawa/client/client_connection.hpp"
 #include "nikawa/http/h1_body_decoder.hpp"
 #include "nikawa/http/h1_head_parser.hpp"
+#include "nikawa/net/read_buffer.hpp"
 
 namespace nikawa::client {
 
@@ -80,7 +80,7 @@ private:
     net::ByteStream& stream_;
     Inactivity& inactivity_;
     const ClientLimits& limits_;
-    ReadBuffer buffer_;
+    net::ReadBuffer buffer_;
     http::H1HeadParser parser_;
     http::RequestHead head_;
     http::BodyFraming framing_;

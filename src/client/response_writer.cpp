@@ -49,9 +49,12 @@ Task<Result<void>> ResponseWriter::send_interim(const http::ResponseHead& head) 
 http::BodyFraming ResponseWriter::framing_for(const http::ResponseHead& head,
                                               const http::BodyFraming& framing) const {
     if (request_.is_head || head.status == 204 || head.status == 304) return http::NoBody{};
-    const bool is_chunked = std::holds_alternative<http::Chunked>(framing);
-    if (is_chunked && request_.version == http::Version::http_1_0) return http::UntilClose{};
-    return framing;
+    if (std::holds_alternative<http::Sized>(framing) ||
+        std::holds_alternative<http::NoBody>(framing)) {
+        return framing;
+    }
+    if (request_.version == http::Version::http_1_0) return http::UntilClose{};
+    return http::Chunked{};
 }
 
 void ResponseWriter::begin_response(const http::ResponseHead& head,

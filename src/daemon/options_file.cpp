@@ -99,16 +99,11 @@ private:
 
     static std::optional<char> unescaped(char c) {
         switch (c) {
-            case '"':
-                return '"';
-            case '\\':
-                return '\\';
-            case 'n':
-                return '\n';
-            case 't':
-                return '\t';
-            default:
-                return std::nullopt;
+            case '"': return '"';
+            case '\\': return '\\';
+            case 'n': return '\n';
+            case 't': return '\t';
+            default: return std::nullopt;
         }
     }
 

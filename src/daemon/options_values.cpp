@@ -68,17 +68,10 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
 std::optional<std::uint64_t> parse_size(std::string_view text) {
     unsigned shift = 0;
     switch (text.empty() ? '\0' : lower(text.back())) {
-        case 'k':
-            shift = 10;
-            break;
-        case 'm':
-            shift = 20;
-            break;
-        case 'g':
-            shift = 30;
-            break;
-        default:
-            break;
+        case 'k': shift = 10; break;
+        case 'm': shift = 20; break;
+        case 'g': shift = 30; break;
+        default: break;
     }
     if (shift > 0) text.remove_suffix(1);
     const auto value = parse_number(text);

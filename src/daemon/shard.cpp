@@ -117,14 +117,14 @@ Task<void> Shard::serve_connection(std::unique_ptr<net::ByteStream> stream) {
     if (draining_) connection.drain();
     co_await connection.run();
     connections_.erase(place);
-    if (draining_ && connections_.empty()) pools_.close();
+    if (draining_ && connections_.empty()) end_pools();
 }
 
 void Shard::drain() {
     event_loop_.post([this] {
         draining_ = true;
         for (auto* connection : connections_) connection->drain();
-        if (connections_.empty()) pools_.close();
+        if (connections_.empty()) end_pools();
         end_when_idle();
     });
 }
@@ -133,10 +133,16 @@ void Shard::close() {
     event_loop_.post([this] {
         draining_ = true;
         for (auto* connection : connections_) connection->close();
-        pools_.close();
-        dns_.cancel();
+        end_pools();
         end_when_idle();
     });
+}
+
+// No exchange is left that a dial could serve.
+void Shard::end_pools() {
+    pools_.close();
+    dns_.cancel();
+    dialer_.cancel();
 }
 
 void Shard::end_when_idle() {

@@ -57,6 +57,7 @@ public:
 
 private:
     Task<void> serve_connection(std::unique_ptr<net::ByteStream> stream);
+    void end_pools();
     void end_when_idle();
     void expire() noexcept override;
 

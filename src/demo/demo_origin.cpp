@@ -35,15 +35,9 @@ public:
             const int moved = step();
             if (moved > 0) continue;
             switch (SSL_get_error(ssl_.get(), moved)) {
-                case SSL_ERROR_WANT_READ:
-                    awaited_ = POLLIN;
-                    return;
-                case SSL_ERROR_WANT_WRITE:
-                    awaited_ = POLLOUT;
-                    return;
-                default:
-                    socket_.reset();
-                    return;
+                case SSL_ERROR_WANT_READ: awaited_ = POLLIN; return;
+                case SSL_ERROR_WANT_WRITE: awaited_ = POLLOUT; return;
+                default: socket_.reset(); return;
             }
         }
     }

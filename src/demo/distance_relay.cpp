@@ -134,9 +134,7 @@ private:
                     to.output_over = true;
                     to.close_if_over();
                     break;
-                case DelayLine::Kind::reset:
-                    reset(to.socket);
-                    break;
+                case DelayLine::Kind::reset: reset(to.socket); break;
             }
         }
     }

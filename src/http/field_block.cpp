@@ -128,4 +128,15 @@ std::size_t FieldBlock::count(FieldId id) const {
     return static_cast<std::size_t>(std::ranges::count(entries_, id, &Entry::id));
 }
 
+bool FieldBlock::lists(FieldId id, std::string_view token) const {
+    bool found = false;
+    for (const Entry& entry : entries_) {
+        if (entry.id != id) continue;
+        for_each_in_list(field(entry).value, [&](std::string_view element) {
+            found = found || equal_ignoring_case(element, token);
+        });
+    }
+    return found;
+}
+
 }  // namespace nikawa::http

@@ -62,8 +62,7 @@ bool may_be_trailer(const Field& field) {
         case FieldId::traceparent:
         case FieldId::user_agent:
         case FieldId::via:
-        case FieldId::x_chocon_ver:
-            return true;
+        case FieldId::x_chocon_ver: return true;
         case FieldId::connection:
         case FieldId::content_length:
         case FieldId::cookie:
@@ -79,8 +78,7 @@ bool may_be_trailer(const Field& field) {
         case FieldId::te:
         case FieldId::trailer:
         case FieldId::transfer_encoding:
-        case FieldId::upgrade:
-            return false;
+        case FieldId::upgrade: return false;
     }
     return false;
 }

@@ -67,20 +67,23 @@ Task<Result<ConnectRace::Winner>> ConnectRace::run(Deadline deadline) {
     for (;;) {
         if (const auto connected = take_connected()) co_return connected->take();
         const auto now = loop.now();
+        if (cancelled_) co_return failed_with(ECANCELED);
         if (deadline.at() <= now) co_return Failure{Errc::connect_timed_out, Side::origin};
         if (!untried_.empty() && (attempts_.empty() || next_start <= now)) {
             start_next();
             next_start = now + stagger_;
             continue;
         }
-        if (attempts_.empty()) {
-            const boost::system::error_code cause{last_error_, boost::system::system_category()};
-            co_return Failure{Errc::connect_failed, Side::origin, cause};
-        }
+        if (attempts_.empty()) co_return failed_with(last_error_);
         const Deadline next = untried_.empty() ? Deadline::none() : Deadline{next_start};
         const WaitLimit limit{loop, progress_, std::min(next, deadline)};
         co_await progress_.wait();
     }
+}
+
+void ConnectRace::cancel() noexcept {
+    cancelled_ = true;
+    progress_.notify();
 }
 
 void ConnectRace::start_next() {
@@ -99,6 +102,10 @@ void ConnectRace::start_next() {
 // That this host has no IPv6 is the least of the reasons to tell.
 void ConnectRace::note_error(int error) noexcept {
     if (last_error_ == 0 || error != ENETUNREACH) last_error_ = error;
+}
+
+Failure ConnectRace::failed_with(int error) {
+    return {Errc::connect_failed, Side::origin, {error, boost::system::system_category()}};
 }
 
 // Attempts that failed are dropped on the way.

@@ -32,10 +32,14 @@ public:
     /// Errors: connect_failed with the last failure of an address, connect_timed_out.
     Task<Result<Winner>> run(Deadline deadline);
 
+    /// Makes `run()` end with connect_failed.
+    void cancel() noexcept;
+
 private:
     class Attempt;
 
     void start_next();
+    static Failure failed_with(int error);
     void note_error(int error) noexcept;
     std::unique_ptr<Attempt> take_connected();
 
@@ -46,6 +50,7 @@ private:
     loop::Event progress_;
     std::vector<std::unique_ptr<Attempt>> attempts_;
     int last_error_ = 0;
+    bool cancelled_ = false;
 };
 
 }  // namespace nikawa::net

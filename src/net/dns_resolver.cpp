@@ -11,9 +11,9 @@
 #include <unordered_map>
 #include <utility>
 
-#include "net/library_category.hpp"
 #include "net/socket_address.hpp"
 #include "net/wait_limit.hpp"
+#include "nikawa/base/library_category.hpp"
 
 namespace nikawa::net {
 namespace {

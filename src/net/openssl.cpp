@@ -3,7 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
-#include "net/library_category.hpp"
+#include "nikawa/base/library_category.hpp"
 
 namespace nikawa::net {
 namespace {

@@ -13,17 +13,10 @@ int read_from_socket(BIO* bio, char* into, std::size_t size, std::size_t* got) n
     const auto result = socket_of(bio).receive({into, size});
     *got = result.bytes;
     switch (result.state) {
-        case IoResult::State::done:
-            return 1;
-        case IoResult::State::would_block:
-            BIO_set_retry_read(bio);
-            return 0;
-        case IoResult::State::end:
-            BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
-            return 0;
-        case IoResult::State::failed:
-            errno = result.error.value();
-            return 0;
+        case IoResult::State::done: return 1;
+        case IoResult::State::would_block: BIO_set_retry_read(bio); return 0;
+        case IoResult::State::end: BIO_set_flags(bio, BIO_FLAGS_IN_EOF); return 0;
+        case IoResult::State::failed: errno = result.error.value(); return 0;
     }
     return 0;
 }
@@ -34,28 +27,19 @@ int write_to_socket(BIO* bio, const char* bytes, std::size_t size, std::size_t* 
     const auto result = socket_of(bio).send({&piece, 1});
     *sent = result.bytes;
     switch (result.state) {
-        case IoResult::State::done:
-            return 1;
-        case IoResult::State::would_block:
-            BIO_set_retry_write(bio);
-            return 0;
-        case IoResult::State::end:
-            break;
-        case IoResult::State::failed:
-            errno = result.error.value();
-            break;
+        case IoResult::State::done: return 1;
+        case IoResult::State::would_block: BIO_set_retry_write(bio); return 0;
+        case IoResult::State::end: break;
+        case IoResult::State::failed: errno = result.error.value(); break;
     }
     return 0;
 }
 
 long control(BIO* bio, int command, long /*number*/, void* /*pointer*/) noexcept {
     switch (command) {
-        case BIO_CTRL_EOF:
-            return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 ? 1 : 0;
-        case BIO_CTRL_FLUSH:
-            return 1;  // nothing is held back
-        default:
-            return 0;
+        case BIO_CTRL_EOF: return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 ? 1 : 0;
+        case BIO_CTRL_FLUSH: return 1;  // nothing is held back
+        default: return 0;
     }
 }
 

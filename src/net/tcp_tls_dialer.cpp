@@ -17,7 +17,27 @@ bool is_hang_up(const Failure& failure) {
             failure.cause == truncated_error());
 }
 
+// Stands in the dialer's list of what can be cancelled as long as it lives.
+template <class T>
+class Listed {
+public:
+    Listed(std::vector<T*>& list, T& item) : list_(list), item_(&item) { list_.push_back(item_); }
+    Listed(const Listed&) = delete;
+    Listed& operator=(const Listed&) = delete;
+    ~Listed() { std::erase(list_, item_); }
+
+private:
+    std::vector<T*>& list_;
+    T* item_;
+};
+
 }  // namespace
+
+void TcpTlsDialer::cancel() noexcept {
+    cancelled_ = true;
+    for (ConnectRace* race : connecting_) race->cancel();
+    for (TlsStream* stream : shaking_hands_) stream->close();
+}
 
 Task<Result<Dialled>> TcpTlsDialer::dial(const http::Origin& origin) {
     const http::Origin target = origin;  // the caller's may go while we wait
@@ -34,7 +54,7 @@ Task<Result<Dialled>> TcpTlsDialer::dial(const http::Origin& origin) {
             dialled->times.resolve = resolve_time;
             co_return dialled;
         }
-        if (untried.empty() || !is_hang_up(dialled.error())) co_return dialled;
+        if (cancelled_ || untried.empty() || !is_hang_up(dialled.error())) co_return dialled;
     }
 }
 
@@ -42,6 +62,8 @@ Task<Result<Dialled>> TcpTlsDialer::dial_one_of(const http::Origin& origin, Addr
     loop::Loop& loop = event_loop_.loop();
     const auto started = loop.now();
     ConnectRace race{event_loop_, untried, origin.port, settings_.next_address_after};
+    if (cancelled_) race.cancel();
+    const Listed listed_race{connecting_, race};
     auto winner = co_await race.run(Deadline::after(started, settings_.connect_timeout));
     if (!winner) co_return winner.error();
 
@@ -57,6 +79,7 @@ Task<Result<Dialled>> TcpTlsDialer::dial_one_of(const http::Origin& origin, Addr
     }
 
     auto stream = tls_.open(event_loop_, std::move(winner->fd), winner->peer, origin);
+    const Listed listed_stream{shaking_hands_, *stream};
     const auto shaken =
         co_await stream->handshake(Deadline::after(connected, settings_.tls_timeout));
     if (!shaken) co_return shaken.error();

@@ -171,14 +171,9 @@ void TlsStream::close() noexcept {
 void TlsStream::arm(Direction& direction, loop::Event& event) {
     bool may_go_on = true;
     switch (direction.need) {
-        case Need::nothing:
-            break;
-        case Need::readable:
-            may_go_on = socket_.want_readable();
-            break;
-        case Need::writable:
-            may_go_on = socket_.want_writable();
-            break;
+        case Need::nothing: break;
+        case Need::readable: may_go_on = socket_.want_readable(); break;
+        case Need::writable: may_go_on = socket_.want_writable(); break;
     }
     if (may_go_on) {
         event.notify();
@@ -227,26 +222,18 @@ IoResult TlsStream::stopped(int result, Direction& direction) noexcept {
     const int error_number = errno;
     const int reason = SSL_get_error(ssl_.get(), result);
     switch (reason) {
-        case SSL_ERROR_WANT_READ:
-            direction.need = Need::readable;
-            return {State::would_block};
-        case SSL_ERROR_WANT_WRITE:
-            direction.need = Need::writable;
-            return {State::would_block};
-        default:
-            break;
+        case SSL_ERROR_WANT_READ: direction.need = Need::readable; return {State::would_block};
+        case SSL_ERROR_WANT_WRITE: direction.need = Need::writable; return {State::would_block};
+        default: break;
     }
     direction.need = Need::nothing;  // a waiter is to hear of it at once
     switch (reason) {
-        case SSL_ERROR_ZERO_RETURN:
-            return {State::end};
+        case SSL_ERROR_ZERO_RETURN: return {State::end};
         case SSL_ERROR_SYSCALL:
             broken_ = true;
             if (error_number == 0) return {State::failed, 0, truncated_error()};
             return {State::failed, 0, {error_number, boost::system::system_category()}};
-        default:
-            broken_ = true;
-            return {State::failed, 0, take_openssl_error()};
+        default: broken_ = true; return {State::failed, 0, take_openssl_error()};
     }
 }
 

@@ -389,9 +389,7 @@ Task<void> H2Session::Impl::run(SessionListener& listener) {
                     co_await loop_.yield();  // what filled the buffer is handed on before more
                 }
                 break;
-            case net::IoResult::State::would_block:
-                co_await stream_->wait_readable();
-                break;
+            case net::IoResult::State::would_block: co_await stream_->wait_readable(); break;
             case net::IoResult::State::end:
             case net::IoResult::State::failed:
                 end({Errc::peer_closed, Side::origin, read.error});
@@ -524,11 +522,8 @@ int H2Session::Impl::on_frame_recv(nghttp2_session* session,
             self.settings_seen_ = true;
             self.capacity_moved_ = true;
             break;
-        case NGHTTP2_GOAWAY:
-            self.capacity_moved_ = true;
-            break;
-        default:
-            break;
+        case NGHTTP2_GOAWAY: self.capacity_moved_ = true; break;
+        default: break;
     }
     return 0;
 }

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "nikawa/http/h1_body_decoder.hpp"
+
 namespace nikawa::origin {
 namespace {
 
@@ -163,7 +165,8 @@ H2Stream::Taken H2Stream::take_field(Bytes name, Bytes value) {
         return Taken::refused;
     }
     if (section_ == Section::trailers) {
-        trailers_.add(name, value);
+        const http::Field field{http::field_id(name), name, value};
+        if (http::may_be_trailer(field)) trailers_.add(name, value);
     } else if (name == ":status") {
         head_.clear();
         head_.version = http::Version::http_2;

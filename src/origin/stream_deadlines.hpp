@@ -28,6 +28,7 @@ public:
         sending_ = sending;
         rearm();
     }
+    [[nodiscard]] bool is_sending() const { return sending_; }
 
     /// The whole request has been sent; the final head has been given to the holder.
     void note_request_complete() {

@@ -15,12 +15,10 @@ bool may_resend(const FailedAttempt& attempt) {
     constexpr unsigned most_attempts = 3;
     if (!attempt.request_is_whole || attempt.response_begun) return false;
     switch (attempt.failure.code) {
-        case Errc::stream_refused:
-            return attempt.attempts < most_attempts;
+        case Errc::stream_refused: return attempt.attempts < most_attempts;
         case Errc::peer_closed:
             return attempt.session_reused && attempt.attempts == 1 && is_idempotent(attempt.method);
-        default:
-            return false;
+        default: return false;
     }
 }
 

@@ -14,8 +14,7 @@ constexpr std::string_view try_again = "Try again; if it stays, look at the orig
 
 constexpr Verdict verdict(Errc code) {
     switch (code) {
-        case Errc::bad_head:
-            return {400, "http_request_error", "Send a valid HTTP/1.1 request."};
+        case Errc::bad_head: return {400, "http_request_error", "Send a valid HTTP/1.1 request."};
         case Errc::bad_framing:
             return {400,
                     "http_request_error",
@@ -37,52 +36,37 @@ constexpr Verdict verdict(Errc code) {
             return {431,
                     "http_request_error",
                     "Send fewer or smaller fields, or let the operator raise --max-head-bytes."};
-        case Errc::client_gone:
-            return {499, "", ""};
-        case Errc::abandoned:
-            return {499, "", ""};
+        case Errc::client_gone: return {499, "", ""};
+        case Errc::abandoned: return {499, "", ""};
         case Errc::loop_detected:
             return {508, "proxy_loop_detected", "Check what the origin's name resolves to."};
-        case Errc::pool_full:
-            return {503, "connection_limit_reached", "Try again in a moment."};
-        case Errc::pool_closed:
-            return {503, "http_request_denied", "Try again in a moment."};
+        case Errc::pool_full: return {503, "connection_limit_reached", "Try again in a moment."};
+        case Errc::pool_closed: return {503, "http_request_denied", "Try again in a moment."};
         case Errc::acquire_timed_out:
             return {504, "connection_limit_reached", "Try again in a moment."};
         case Errc::resolve_failed:
             return {502, "dns_error", "Check the origin's name and the resolver."};
-        case Errc::resolve_timed_out:
-            return {504, "dns_timeout", "Check the resolver."};
-        case Errc::connect_failed:
-            return {502, "connection_refused", try_again};
-        case Errc::connect_timed_out:
-            return {504, "connection_timeout", try_again};
-        case Errc::tls_failed:
-            return {502, "tls_protocol_error", try_again};
+        case Errc::resolve_timed_out: return {504, "dns_timeout", "Check the resolver."};
+        case Errc::connect_failed: return {502, "destination_unavailable", try_again};
+        case Errc::connect_timed_out: return {504, "connection_timeout", try_again};
+        case Errc::tls_failed: return {502, "tls_protocol_error", try_again};
         case Errc::tls_certificate_rejected:
             return {502,
                     "tls_certificate_error",
                     "Check the origin's certificate, or trust its issuer with --ca-file."};
-        case Errc::tls_timed_out:
-            return {504, "connection_timeout", try_again};
-        case Errc::stream_refused:
-            return {502, "connection_terminated", try_again};
-        case Errc::stream_reset:
-            return {502, "connection_terminated", try_again};
-        case Errc::peer_closed:
-            return {502, "connection_terminated", try_again};
-        case Errc::malformed:
-            return {502, "http_protocol_error", try_again};
+        case Errc::tls_timed_out: return {504, "connection_timeout", try_again};
+        case Errc::stream_refused: return {502, "connection_terminated", try_again};
+        case Errc::stream_reset: return {502, "connection_terminated", try_again};
+        case Errc::peer_closed: return {502, "connection_terminated", try_again};
+        case Errc::malformed: return {502, "http_protocol_error", try_again};
         case Errc::response_head_too_large:
             return {502, "http_response_header_section_size", "Look at the origin."};
         case Errc::response_head_timed_out:
             return {504,
                     "http_response_timeout",
                     "Look at the origin, or let the operator raise --proxy-read-timeout."};
-        case Errc::response_body_timed_out:
-            return {504, "http_response_timeout", try_again};
-        case Errc::write_timed_out:
-            return {504, "connection_write_timeout", try_again};
+        case Errc::response_body_timed_out: return {504, "http_response_timeout", try_again};
+        case Errc::write_timed_out: return {504, "connection_write_timeout", try_again};
     }
     return {500, "proxy_internal_error", ""};
 }
@@ -108,7 +92,10 @@ OwnAnswer own_answer(const Failure& failure,
                      std::string_view origin,
                      std::string_view request_id,
                      std::string_view via_name) {
-    const Verdict found = verdict(failure.code);
+    Verdict found = verdict(failure.code);
+    if (failure.cause == boost::system::errc::connection_refused) {
+        found.proxy_status = "connection_refused";
+    }
     const std::string reason = describe(failure);
 
     OwnAnswer answer;

@@ -20,10 +20,8 @@ bool is_connection_specific(FieldId id) {
         case FieldId::proxy_connection:
         case FieldId::te:
         case FieldId::transfer_encoding:
-        case FieldId::upgrade:
-            return true;
-        default:
-            return false;
+        case FieldId::upgrade: return true;
+        default: return false;
     }
 }
 
@@ -66,12 +64,9 @@ void drop_hop_by_hop(FieldBlock& fields, Drop drop_also) {
 
 std::string_view version_text(http::Version version) {
     switch (version) {
-        case http::Version::http_1_0:
-            return "1.0 ";
-        case http::Version::http_1_1:
-            return "1.1 ";
-        case http::Version::http_2:
-            return "2 ";
+        case http::Version::http_1_0: return "1.0 ";
+        case http::Version::http_1_1: return "1.1 ";
+        case http::Version::http_2: return "2 ";
     }
     return "";
 }
@@ -100,7 +95,8 @@ Result<void> normalize_target(http::RequestHead& head) {
     const auto path_and_query = rest.substr(authority.size());
     std::string target_now{path_and_query.starts_with('/') ? "" : "/"};
     target_now.append(path_and_query);
-    if (path_and_query.empty() && head.method == "OPTIONS") target_now = "*";  // RFC 9112 §3.2.4
+    if (path_and_query.empty() && head.method == "OPTIONS")
+        target_now.assign(1, '*');  // RFC 9112 §3.2.4
     head.target = std::move(target_now);
     return {};
 }

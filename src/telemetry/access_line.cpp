@@ -187,25 +187,15 @@ private:
                 if constexpr (is_json) put("\\");
                 put("\"");
                 return 1;
-            case Kind::backslash:
-                put("\\\\");
-                return 1;
+            case Kind::backslash: put("\\\\"); return 1;
             case Kind::plain:
-            case Kind::control:
-                break;
+            case Kind::control: break;
         }
         switch (byte) {
-            case '\t':
-                put("\\t");
-                break;
-            case '\n':
-                put("\\n");
-                break;
-            case '\r':
-                put("\\r");
-                break;
-            default:
-                put_hex(byte);
+            case '\t': put("\\t"); break;
+            case '\n': put("\\n"); break;
+            case '\r': put("\\r"); break;
+            default: put_hex(byte);
         }
         return 1;
     }

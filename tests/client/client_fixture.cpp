@@ -5,16 +5,11 @@ namespace {
 
 unsigned status_of(Errc code) {
     switch (code) {
-        case Errc::head_timed_out:
-            return 408;
-        case Errc::body_too_large:
-            return 413;
-        case Errc::target_too_long:
-            return 414;
-        case Errc::head_too_large:
-            return 431;
-        default:
-            return 400;
+        case Errc::head_timed_out: return 408;
+        case Errc::body_too_large: return 413;
+        case Errc::target_too_long: return 414;
+        case Errc::head_too_large: return 431;
+        default: return 400;
     }
 }
 

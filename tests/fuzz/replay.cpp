@@ -50,18 +50,10 @@ private:
         const char byte = tricky[below(sizeof tricky)];
         const std::size_t at = below(input.size() + 1);
         switch (below(5)) {
-            case 0:
-                input.insert(at, 1, byte);
-                break;
-            case 1:
-                input.erase(at, 1 + below(4));
-                break;
-            case 2:
-                input.insert(at, input.substr(below(input.size() + 1), below(40)));
-                break;
-            case 3:
-                splice(input, at, any_input());
-                break;
+            case 0: input.insert(at, 1, byte); break;
+            case 1: input.erase(at, 1 + below(4)); break;
+            case 2: input.insert(at, input.substr(below(input.size() + 1), below(40))); break;
+            case 3: splice(input, at, any_input()); break;
             default:
                 if (at < input.size())
                     input[at] = below(2) == 0 ? byte : static_cast<char>(below(256));

@@ -123,6 +123,23 @@ TEST_F(TcpTlsDialerTest, ConnectsToATlsOriginAndSaysWhatAlpnChose) {
     run_until([&] { return loop.task_count() == 0; });
 }
 
+TEST_F(TcpTlsDialerTest, CancellingEndsEveryDialWhereverItStands) {
+    settings = {.connect_timeout = 1h, .next_address_after = 1h};
+    settings.tls_timeout = 1h;
+    resolver.answer = Addresses{ip("127.0.0.2")};
+    const FullServer full{listen_on("127.0.0.2", 0)};
+    TcpTlsDialer dialer{event_loop, resolver, tls, settings};
+    Pending<Result<Dialled>> connecting{
+        loop, dialer.dial({http::Scheme::http, "origin.test", full.port()})};
+    Pending<Result<Dialled>> shaking_hands{
+        loop, dialer.dial({http::Scheme::https, "origin.test", listener->port()})};
+    run_until([&] { return !connections.empty(); });
+    dialer.cancel();
+    run_until([&] { return connecting.is_done() && shaking_hands.is_done(); });
+    EXPECT_EQ(connecting.take().error().code, Errc::connect_failed);
+    EXPECT_EQ(shaking_hands.take().error().code, Errc::tls_failed);
+}
+
 TEST_F(TcpTlsDialerTest, PassesOnWhyANameWasNotResolved) {
     EXPECT_EQ(dial(http::Scheme::http, 80).error(), (Failure{Errc::resolve_failed, Side::origin}));
 }

@@ -37,6 +37,8 @@ TEST(OwnAnswer, NamesTheOriginAndTheCause) {
         "502 Bad Gateway: the connection to the origin failed (Connection refused) "
         "[https://api.example.com].\n"))
         << answer.body;
+    EXPECT_TRUE(answer.head.fields.find("Proxy-Status")
+                    ->starts_with("nikawa-1; error=connection_refused; details="));
 }
 
 TEST(OwnAnswer, TellsAClientThatItMayComeBack) {

@@ -73,28 +73,15 @@ Task<void> ScriptedPeer::play() {
 
 Task<bool> ScriptedPeer::run_step(const Step& step) {
     switch (step.kind) {
-        case Kind::expect:
-            co_return co_await take(step);
-        case Kind::expect_head:
-            co_return co_await take_head(step);
-        case Kind::expect_end:
-            co_return co_await take_last(Input::ended);
-        case Kind::expect_reset:
-            co_return co_await take_last(Input::broken);
-        case Kind::send:
-            co_await send_all(step);
-            break;
-        case Kind::end:
-            stream_->shutdown_send();
-            break;
-        case Kind::close:
-            stream_->close();
-            break;
-        case Kind::reset:
-            stream_->abort();
-            break;
-        case Kind::stay_silent:
-            break;
+        case Kind::expect: co_return co_await take(step);
+        case Kind::expect_head: co_return co_await take_head(step);
+        case Kind::expect_end: co_return co_await take_last(Input::ended);
+        case Kind::expect_reset: co_return co_await take_last(Input::broken);
+        case Kind::send: co_await send_all(step); break;
+        case Kind::end: stream_->shutdown_send(); break;
+        case Kind::close: stream_->close(); break;
+        case Kind::reset: stream_->abort(); break;
+        case Kind::stay_silent: break;
     }
     co_return true;
 }

@@ -17,7 +17,7 @@ class Demo(unittest.TestCase):
             lambda lines: next((line for line in lines if re.match(r"\s*(\$ )?curl ", line)), None),
             "curl command")
         table = "\n".join(nikawa.stdout.all()).lower()
-        for word in ("connect", "tls", "first byte", "round trips"):
+        for word in ("connect", "tls", "first byte", "trips"):
             self.assertIn(word, table)
 
         words = shlex.split(command.strip().removeprefix("$ "))

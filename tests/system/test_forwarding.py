@@ -1,4 +1,4 @@
-"""Requests and responses through nikawa, to nginx over HTTP/2 and over HTTP/1.1, by real clients."""
+"""Requests and responses through nikawa, to nginx over HTTP/2 and HTTP/1.1, by real clients."""
 
 import http.client
 import json

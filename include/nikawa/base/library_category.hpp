@@ -16,7 +16,8 @@ public:
     using Message = std::string (*)(int code);
 
     /// `name` must live for ever; `words` puts a code in words.
-    LibraryCategory(const char* name, Message words) : name_(name), message_(words) {}
+    constexpr LibraryCategory(const char* name, Message words) noexcept
+        : name_(name), message_(words) {}
 
     const char* name() const noexcept override { return name_; }
     std::string message(int code) const override { return message_(code); }

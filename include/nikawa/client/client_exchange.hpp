@@ -52,7 +52,8 @@ public:
 
     /// Begins the final response. The head leaves with the first piece of the body, with the end,
     /// or with `flush()`: a small response is one write. Nothing of `head` is kept.
-    /// `framing` is the origin's; a client of HTTP/1.0 gets `UntilClose` for `Chunked`.
+    /// `framing` is the origin's. A body of unknown length is chunked for a client of HTTP/1.1, so
+    /// that the connection stays and a cut shows, and lasts until the close for one of 1.0.
     virtual void begin_response(const http::ResponseHead& head,
                                 const http::BodyFraming& framing) = 0;
 

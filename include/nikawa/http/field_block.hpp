@@ -78,6 +78,9 @@ public:
     /// How many fields of that name there are.
     [[nodiscard]] std::size_t count(FieldId id) const;
 
+    /// Whether `token` is an element of those fields' lists, ASCII letters in any case.
+    [[nodiscard]] bool lists(FieldId id, std::string_view token) const;
+
 private:
     struct Entry {
         std::uint32_t at;  // the name's place in the arena; the value follows it

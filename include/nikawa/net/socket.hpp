@@ -82,8 +82,8 @@ private:
 /// TCP_NODELAY: what is written is meant to leave.
 void send_at_once(int fd) noexcept;
 
-/// Makes closing reset the connection (SO_LINGER of 0), so that its peer cannot take what it has for
-/// a whole message.
+/// Makes closing reset the connection (SO_LINGER of 0), so that its peer cannot take what it has
+/// for a whole message.
 void reset_on_close(int fd) noexcept;
 
 /// Finds out about an origin that vanished: probes after 30 idle seconds, every 10, three times;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <vector>
 
 #include "nikawa/net/dialer.hpp"
 #include "nikawa/net/event_loop.hpp"
@@ -8,6 +9,8 @@
 #include "nikawa/net/tls_context.hpp"
 
 namespace nikawa::net {
+
+class ConnectRace;
 
 /// How long each step of a dial may take; zero is no limit.
 struct DialSettings {
@@ -30,6 +33,10 @@ public:
 
     Task<Result<Dialled>> dial(const http::Origin& origin) override;
 
+    /// Ends all dials that are connecting or shaking hands, with connect_failed or tls_failed, and
+    /// any that begins from now on. The resolver's part is the resolver's to cancel.
+    void cancel() noexcept;
+
 private:
     Task<Result<Dialled>> dial_one_of(const http::Origin& origin, Addresses& untried);
 
@@ -37,6 +44,9 @@ private:
     Resolver& resolver_;
     TlsContext& tls_;
     DialSettings settings_;
+    std::vector<ConnectRace*> connecting_;
+    std::vector<TlsStream*> shaking_hands_;
+    bool cancelled_ = false;
 };
 
 }  // namespace nikawa::net
