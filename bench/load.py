@@ -282,8 +282,7 @@ def main():
         finally:
             bench.close()
     print(table(bench.results, arguments.only))
-    print(f"\nMedian of {arguments.rounds} rounds of {arguments.seconds} s; ! means that there were "
-          "errors. " + "; ".join(versions.values()) + f"; {platform.platform()}.")
+    print(f"\nMedian of {arguments.rounds} rounds of {arguments.seconds} s; ! means errors. " + "; ".join(versions.values()) + f"; {platform.platform()}.")
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(
         {"versions": versions, "machine": platform.platform(), "seconds": arguments.seconds,

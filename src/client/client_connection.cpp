@@ -85,7 +85,10 @@ public:
     }
     bool has_response_begun() const override { return writer_.has_begun(); }
     void break_off() noexcept override { writer_.break_off(); }
-    void watch_client(net::PeerCloseListener* listener) override { stream_->watch_peer(listener); }
+    void watch_client(net::PeerCloseListener* listener) override {
+        peer_listener_ = listener;
+        stream_->watch_peer(listener);
+    }
     std::uint64_t request_bytes() const override { return reader_.body_bytes(); }
     std::uint64_t response_bytes() const override { return writer_.body_bytes(); }
 
@@ -113,6 +116,7 @@ private:
     bool stays_ = true;                          // open after this exchange
     bool is_draining_ = false;
     bool owes_continue_ = false;
+    net::PeerCloseListener* peer_listener_ = nullptr;  // of the exchange
 };
 
 Task<void> ClientConnection::Impl::run() {
@@ -131,7 +135,7 @@ Task<void> ClientConnection::Impl::run() {
         } else {
             co_await handler_.refuse(*this, reader_.failure());
         }
-        stream_->watch_peer(nullptr);
+        watch_client(nullptr);
         if (!writer_.is_complete()) {
             writer_.break_off();
             break;
@@ -238,9 +242,11 @@ void ClientConnection::Impl::drain() noexcept {
     if (phase_ == Phase::idle) stream_->close();
 }
 
+// To whoever serves the exchange it is as if the client had hung up.
 void ClientConnection::Impl::close() noexcept {
     writer_.break_off();
     stream_->close();
+    if (peer_listener_ != nullptr) std::exchange(peer_listener_, nullptr)->peer_closed();
 }
 
 ClientConnection::ClientConnection(loop::Loop& loop,

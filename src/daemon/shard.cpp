@@ -19,7 +19,7 @@ public:
 
     Task<Result<net::Addresses>> resolve(std::string host, Deadline deadline) override {
         if (host == name_) host = "127.0.0.1";
-        co_return co_await others_.resolve(std::move(host), deadline);
+        return others_.resolve(std::move(host), deadline);
     }
 
 private:

@@ -274,16 +274,16 @@ Task<Result<Bytes>> H1Session::Impl::receive_body() {
 
 // Whether there is a piece of the body, its end or a failure, without waiting.
 bool H1Session::Impl::find_piece() {
-    while (!has_body_ready()) {
-        if (!read_more()) return false;
+    for (;;) {
         prepare_piece();
+        if (has_body_ready()) return true;
+        if (!read_more()) return false;
     }
-    return true;
 }
 
 // Looks for the next piece in what has been read.
 void H1Session::Impl::prepare_piece() {
-    while (next_piece_.empty() && !decoder_.at_end() && !input_.unread().empty()) {
+    while (!ended_ && next_piece_.empty() && !decoder_.at_end() && !input_.unread().empty()) {
         const auto step = decoder_.decode(input_.unread());
         if (!step) return end(step.error());
         if (step->taken == 0) return;
@@ -311,17 +311,14 @@ bool H1Session::Impl::read_more() noexcept {
             dry_ = !full_;
             response_begun_ = true;
             return true;
-        case IoState::would_block:
-            dry_ = true;
-            return false;
+        case IoState::would_block: dry_ = true; return false;
         case IoState::end:
             if (head_complete_ && decoder_.end_of_input()) {
                 note_response();
                 return true;
             }
             break;
-        case IoState::failed:
-            break;
+        case IoState::failed: break;
     }
     end({Errc::peer_closed, Side::origin, read.error});
     return true;
@@ -394,7 +391,7 @@ void H1Session::Impl::become_idle() noexcept {
     buffers_watchdog_.arm(Deadline::after(idle_since, buffers_kept));
     if (!stalled_) return;
     unstall();
-    refuse_unasked();
+    refuse_unasked();  // what stalled it may still be there
 }
 
 // Idle for a while: the memory of the last exchange goes.
@@ -428,8 +425,7 @@ Task<void> H1Session::Impl::run(SessionListener& listener) {
 
 void H1Session::Impl::take_input() {
     switch (phase_) {
-        case Phase::idle:
-            return refuse_unasked();
+        case Phase::idle: return refuse_unasked();
         case Phase::leased:
             if (writer_.is_untouched()) return refuse_unasked();
             if (!awaiting_) {
@@ -448,8 +444,7 @@ void H1Session::Impl::take_input() {
             if (!ended_) become_idle();
             if (is_idle()) listener_->capacity_changed(self_);
             return;
-        case Phase::over:
-            return;
+        case Phase::over: return;
     }
 }
 

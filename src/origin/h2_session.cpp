@@ -140,6 +140,7 @@ private:
     bool gather();
     void end(const Failure& why) noexcept;
     void end_when_drained() noexcept;
+    void tell_capacity() noexcept;
     Task<void> write_when_possible();
 
     loop::Loop& loop_;
@@ -406,6 +407,8 @@ void H2Session::Impl::feed(Bytes bytes) {
     if (taken < 0) return end({Errc::malformed, Side::origin});
     // It may have queued SETTINGS, PING or WINDOW_UPDATE, or a GOAWAY that says what was wrong.
     mark_dirty();
+    // At once: an exchange that a GOAWAY sends back to the pool must not find this session there.
+    tell_capacity();
 }
 
 // Fills the output buffer with the frames that may leave now; false when there is nothing to write.
@@ -444,10 +447,13 @@ void H2Session::Impl::flush() noexcept {
         end(draining_ ? Failure{Errc::pool_closed, Side::self}
                       : Failure{Errc::malformed, Side::origin});
     }
-    if (std::exchange(capacity_moved_, false) && listener_ != nullptr && !ended_) {
-        end_when_drained();
-        listener_->capacity_changed(self);
-    }
+    tell_capacity();
+}
+
+void H2Session::Impl::tell_capacity() noexcept {
+    if (!std::exchange(capacity_moved_, false) || listener_ == nullptr || ended_) return;
+    end_when_drained();
+    listener_->capacity_changed(self);
 }
 
 Task<void> H2Session::Impl::write_when_possible() {

@@ -109,6 +109,18 @@ TEST_F(ClientEndings, TheHandlerIsToldWhenTheClientHangsUp) {
     EXPECT_TRUE(has_ended());
 }
 
+TEST_F(ClientEndings, TheHandlerIsToldWhenTheConnectionIsCutOff) {
+    handler.answer = answer_when_told;
+    connect().send(get);
+    loop.run();
+    HangUp hang_up;
+    handler.exchange->watch_client(&hang_up);
+    connection->close();
+    EXPECT_TRUE(hang_up.told);
+    handler.go_on->notify();
+    EXPECT_TRUE(has_ended());
+}
+
 TEST_F(ClientEndings, NobodyIsToldAfterTheExchange) {
     handler.answer = answer_when_told;
     connect().send(get);

@@ -66,7 +66,8 @@ TEST_F(ClientResponses, LastUntilTheCloseForAnHttp10ClientWhenTheyWereChunked) {
     EXPECT_TRUE(client->finished());
 }
 
-TEST_F(ClientResponses, WithoutALengthEndTheConnection) {
+// Chunked for HTTP/1.1, so that a cut shows and the connection stays (RFC 9112 §6.1).
+TEST_F(ClientResponses, WithoutALengthEndWithTheConnectionOnlyWhereTheyMust) {
     handler.answer = [](FunctionHandler&, ClientExchange& exchange) -> Task<void> {
         http::ResponseHead head;
         head.status = 200;
@@ -74,7 +75,13 @@ TEST_F(ClientResponses, WithoutALengthEndTheConnection) {
         co_await exchange.send_body("a");
         co_await exchange.finish_response("b", {});
     };
-    connect().send(get).expect("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nab").expect_end();
+    connect()
+        .send(get)
+        .expect("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                "1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
+        .send("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        .expect("HTTP/1.1 200 OK\r\n\r\nab")
+        .expect_end();
     EXPECT_TRUE(client->finished());
 }
 

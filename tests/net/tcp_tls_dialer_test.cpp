@@ -27,6 +27,7 @@ public:
         ::listen(listening_.get(), 0);
         SocketAddress address;
         getsockname(listening_.get(), address.get(), &address.size);
+        port_ = address.endpoint()->port;
         for (bool is_full = false; !is_full;) {
             UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)};
             EXPECT_NE(::connect(fd.get(), address.get(), address.size), 0);
@@ -36,8 +37,11 @@ public:
         }
     }
 
+    [[nodiscard]] std::uint16_t port() const { return port_; }
+
 private:
     UniqueFd listening_;
+    std::uint16_t port_ = 0;
     std::vector<UniqueFd> waiting_;
 };
 
@@ -124,15 +128,14 @@ TEST_F(TcpTlsDialerTest, ConnectsToATlsOriginAndSaysWhatAlpnChose) {
 }
 
 TEST_F(TcpTlsDialerTest, CancellingEndsEveryDialWhereverItStands) {
-    settings = {.connect_timeout = 1h, .next_address_after = 1h};
-    settings.tls_timeout = 1h;
+    settings.connect_timeout = settings.tls_timeout = settings.next_address_after = 1h;
     resolver.answer = Addresses{ip("127.0.0.2")};
     const FullServer full{listen_on("127.0.0.2", 0)};
     TcpTlsDialer dialer{event_loop, resolver, tls, settings};
-    Pending<Result<Dialled>> connecting{
-        loop, dialer.dial({http::Scheme::http, "origin.test", full.port()})};
-    Pending<Result<Dialled>> shaking_hands{
-        loop, dialer.dial({http::Scheme::https, "origin.test", listener->port()})};
+    const http::Origin plain{http::Scheme::http, "origin.test", full.port()};
+    const http::Origin secure{http::Scheme::https, "origin.test", listener->port()};
+    Pending<Result<Dialled>> connecting{loop, dialer.dial(plain)};
+    Pending<Result<Dialled>> shaking_hands{loop, dialer.dial(secure)};
     run_until([&] { return !connections.empty(); });
     dialer.cancel();
     run_until([&] { return connecting.is_done() && shaking_hands.is_done(); });

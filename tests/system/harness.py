@@ -268,7 +268,8 @@ def curl(nikawa, url, *options, data=None):
     with tempfile.NamedTemporaryFile() as head:
         done = subprocess.run(
             ["curl", "-q", "-sS", "--http1.1", "--noproxy", "*", "--max-time", "60",
-             "--connect-to", f"::127.0.0.1:{nikawa.port}", "--dump-header", head.name, *options, url],
+             "--connect-to", f"::127.0.0.1:{nikawa.port}", "--dump-header", head.name, *options,
+             url],
             input=data, capture_output=True, env=clean_environment())
         text = head.read().decode("latin-1")
     last = text.rstrip("\r\n").split("\r\n\r\n")[-1].split("\r\n")
