@@ -13,7 +13,8 @@ namespace {
 
 using HeadState = RequestReader::HeadState;
 
-// A connection that was idle for so long keeps no buffers; before, the next request finds them.
+// A connection that was idle for so long keeps no memory of its last exchange; before, the next one
+// finds it.
 constexpr Duration memory_kept = std::chrono::seconds{1};
 
 // What of a request body is read for the sake of the connection after the response.
@@ -163,6 +164,7 @@ HeadState ClientConnection::Impl::begin_request() {
 HeadState ClientConnection::Impl::check_head(HeadState state) {
     if (state != HeadState::need_more) return state;
     const bool is_idle = reader_.is_between_requests();
+    if (is_idle) reader_.release_input();
     if (phase_ == Phase::idle && !is_idle) {
         phase_ = Phase::head;
         head_deadline_ = Deadline::after(loop_.now(), limits_.head_timeout);

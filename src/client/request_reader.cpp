@@ -173,7 +173,6 @@ void RequestReader::release_memory() {
     // Not assignments: a string that is assigned an empty one keeps its memory.
     std::exchange(head_, {});
     std::exchange(decoder_, http::H1BodyDecoder{Side::client, limits_.head});
-    if (!has_input()) buffer_.release();
 }
 
 }  // namespace nikawa::client

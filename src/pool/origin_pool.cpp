@@ -46,7 +46,9 @@ OriginPool::~OriginPool() { assert(is_empty() && "a pool outlives its sessions a
 
 std::optional<Acquired> OriginPool::try_acquire() {
     if (closed_ || available_.empty() || !waiters_.empty()) return std::nullopt;
-    auto acquired = open_on(*available_.back());
+    Member& member = *available_.back();
+    auto acquired = open_on(member);
+    member.used = true;
     note_demand();
     return acquired;
 }
@@ -76,8 +78,10 @@ Task<void> OriginPool::dial_and_serve() {
     auto dialled = co_await factory_.dial(origin_);
     --dials_;
     if (!dialled) {
-        // Who waits has nothing coming but what a busy session may free.
-        if (dials_ == 0 && members_.empty()) fail_waiters(dialled.error());
+        // Who waits has nothing coming but what another dial or a busy session may give.
+        const bool all_retired = std::ranges::all_of(
+            members_, [](const Member* member) { return member->session->is_retired(); });
+        if (dials_ == 0 && all_retired) fail_waiters(dialled.error());
         co_return;
     }
     Member member{*this, std::move(*dialled)};
@@ -95,7 +99,7 @@ Task<void> OriginPool::dial_and_serve() {
 
 Acquired OriginPool::open_on(Member& member) {
     Acquired acquired{.lease = member.session->open_stream(limits_.timeouts),
-                      .reused = std::exchange(member.used, true),
+                      .reused = member.used,
                       .protocol = member.session->protocol(),
                       .address = member.session->peer_address(),
                       .dialled = {}};
@@ -125,15 +129,16 @@ void OriginPool::update(Member& member) noexcept {
         streams_per_session_ = std::max<std::size_t>(member.session->max_streams(), 1);
     }
     serve_waiters();
+    // To all who waited for its dial it is fresh, however many share it.
+    if (member.session->streams() > 0) member.used = true;
     if (!waiters_.empty()) start_dials();
 }
 
 void OriginPool::serve_waiters() {
     while (!waiters_.empty() && !available_.empty()) {
         Member& member = *available_.back();
-        const bool fresh = !member.used;
         auto acquired = open_on(member);
-        if (fresh) acquired.dialled = member.dialled;
+        if (!member.used) acquired.dialled = member.dialled;
         waiters_.front()->settle(std::move(acquired));
     }
 }
@@ -143,6 +148,7 @@ void OriginPool::fail_waiters(const Failure& why) {
 }
 
 void OriginPool::upkeep() {
+    note_demand();  // exchanges that began long ago are demand too
     std::vector<Member*> idle;
     for (Member* member : available_) {
         if (member->session->streams() == 0) idle.push_back(member);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -28,8 +29,10 @@ private:
     std::uint32_t counter_;
 };
 
-/// Whether a client's own id can stand in a field and in a log line: 1 to 128 visible ASCII
-/// characters.
+inline constexpr std::size_t longest_request_id = 128;
+
+/// Whether a client's own id can stand in a field and in a log line: visible ASCII characters, at
+/// least one and at most `longest_request_id`.
 bool is_usable_request_id(std::string_view id);
 
 /// The trace id of a traceparent field (W3C Trace Context, level 1): 32 hexadecimal digits; empty
