@@ -1,19 +1,13 @@
 #include "nikawa/origin/h2_session.hpp"
 
-#include <nghttp2/nghttp2.h>
-
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <vector>
 
-#include "nikawa/base/library_category.hpp"
-#include "origin/h2_stream.hpp"
+#include "origin/h2_session_impl.hpp"
 
 namespace nikawa::origin {
 namespace {
-
-using SessionHandle = std::unique_ptr<nghttp2_session, decltype(&nghttp2_session_del)>;
 
 // A peer that has not sent its SETTINGS yet is taken to allow this many (RFC 9113 §6.5.2 recommends
 // that no peer allows fewer).
@@ -28,10 +22,6 @@ constexpr std::int32_t connection_window = 64 * 1024 * 1024;
 // An output buffer that grew beyond this is not kept by an idle session.
 constexpr std::size_t spare_output_bytes = 4 * 1024;
 
-Bytes text(const std::uint8_t* data, std::size_t size) {
-    return {reinterpret_cast<const char*>(data), size};
-}
-
 nghttp2_nv pair(Bytes name, Bytes value, std::uint8_t flags) {
     // nghttp2 copies both and writes the name in lower case; its type just lacks the const.
     return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
@@ -40,170 +30,6 @@ nghttp2_nv pair(Bytes name, Bytes value, std::uint8_t flags) {
             value.size(),
             flags};
 }
-
-// HTTP/2's error codes (RFC 9113 §7) as the cause of a failure.
-boost::system::error_code h2_error(std::uint32_t code) {
-    static const LibraryCategory category{
-        "http2", [](int value) -> std::string {
-            return nghttp2_http2_strerror(static_cast<std::uint32_t>(value));
-        }};
-    return {static_cast<int>(code), category};
-}
-
-H2Stream* stream_of(nghttp2_session* session, std::int32_t id) noexcept {
-    return static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session, id));
-}
-
-}  // namespace
-
-class H2Session::Impl final : public H2Connection,
-                              private loop::TurnFlush,
-                              private loop::Expirable {
-public:
-    Impl(H2Session& self,
-         loop::Loop& loop,
-         net::Dialled dialled,
-         const H2Limits& limits,
-         MutableBytes scratch);
-    ~Impl();
-
-    std::size_t capacity() const;
-    std::size_t max_streams() const;
-    StreamLease open_stream(const StreamTimeouts& timeouts);
-    void drain() noexcept;
-    void close(const Failure& why) noexcept;
-    Task<void> run(SessionListener& listener);
-
-    // H2Connection
-    Result<std::int32_t> submit(H2Stream& stream,
-                                const http::RequestHead& head,
-                                bool has_body) override;
-    void resume_sending(std::int32_t stream_id) override;
-    void submit_trailers(std::int32_t stream_id, const http::FieldBlock& trailers) override;
-    void consume(std::int32_t stream_id, std::size_t bytes) override;
-    void reset(std::int32_t stream_id) override;
-    void released(H2Stream& stream) noexcept override;
-
-    bool is_retired() const {
-        return draining_ || ended_ || nghttp2_session_check_request_allowed(session_.get()) == 0;
-    }
-
-    // nghttp2's callbacks
-    static int on_begin_headers(nghttp2_session*, const nghttp2_frame*, void*) noexcept;
-    static int on_header(nghttp2_session*,
-                         const nghttp2_frame*,
-                         const std::uint8_t*,
-                         std::size_t,
-                         const std::uint8_t*,
-                         std::size_t,
-                         std::uint8_t,
-                         void*) noexcept;
-    static int on_invalid_header(nghttp2_session*,
-                                 const nghttp2_frame*,
-                                 const std::uint8_t*,
-                                 std::size_t,
-                                 const std::uint8_t*,
-                                 std::size_t,
-                                 std::uint8_t,
-                                 void*) noexcept;
-    static int on_frame_recv(nghttp2_session*, const nghttp2_frame*, void*) noexcept;
-    static int on_data_chunk(nghttp2_session*,
-                             std::uint8_t,
-                             std::int32_t,
-                             const std::uint8_t*,
-                             std::size_t,
-                             void*) noexcept;
-    static int on_stream_close(nghttp2_session*, std::int32_t, std::uint32_t, void*) noexcept;
-    static ssize_t read_body(nghttp2_session*,
-                             std::int32_t,
-                             std::uint8_t*,
-                             std::size_t,
-                             std::uint32_t*,
-                             nghttp2_data_source*,
-                             void*) noexcept;
-    static int send_data(nghttp2_session*,
-                         nghttp2_frame*,
-                         const std::uint8_t*,
-                         std::size_t,
-                         nghttp2_data_source*,
-                         void*) noexcept;
-
-    H2Session& self;
-    const std::string address;
-    TimePoint idle_since;
-    std::size_t open_streams = 0;  // leased, and not closed by nghttp2 yet
-
-private:
-    void flush() noexcept override;
-    void expire() noexcept override { close({Errc::write_timed_out, Side::origin}); }
-    void feed(Bytes bytes);
-    bool gather();
-    void end(const Failure& why) noexcept;
-    void end_when_drained() noexcept;
-    void tell_capacity() noexcept;
-    Task<void> write_when_possible();
-
-    loop::Loop& loop_;
-    const H2Limits& limits_;
-    std::unique_ptr<net::ByteStream> stream_;
-    MutableBytes scratch_;
-    SessionHandle session_;
-    SessionListener* listener_ = nullptr;
-    bool settings_seen_ = false;
-    bool draining_ = false;
-    bool ended_ = false;
-    bool capacity_moved_ = false;     // since the listener was told
-    std::int32_t reset_by_peer_ = 0;  // the stream of the last RST_STREAM that came
-
-    std::string output_;
-    std::size_t written_ = 0;  // of output_
-    bool write_blocked_ = false;
-    loop::Event write_blocked_event_;
-    bool writer_done_ = false;
-    loop::Watchdog write_watchdog_;
-
-    std::vector<nghttp2_nv> pairs_;
-    std::vector<H2Stream*> live_;
-    std::vector<std::unique_ptr<H2Stream>> streams_;
-    std::vector<H2Stream*> spare_;
-    std::size_t leases_ = 0;
-    loop::Event wind_down_;
-};
-
-namespace {
-
-// One table of callbacks and options serves all sessions.
-class Library {
-public:
-    template <class Impl>
-    static const Library& for_sessions() {
-        static const Library library = make<Impl>();
-        return library;
-    }
-
-    nghttp2_session_callbacks* callbacks = nullptr;
-    nghttp2_option* option = nullptr;
-
-private:
-    template <class Impl>
-    static Library make() {
-        Library library;
-        auto& callbacks = library.callbacks;
-        nghttp2_session_callbacks_new(&callbacks);
-        nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, Impl::on_begin_headers);
-        nghttp2_session_callbacks_set_on_header_callback(callbacks, Impl::on_header);
-        nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks,
-                                                                 Impl::on_invalid_header);
-        nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Impl::on_frame_recv);
-        nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Impl::on_data_chunk);
-        nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Impl::on_stream_close);
-        nghttp2_session_callbacks_set_send_data_callback(callbacks, Impl::send_data);
-        nghttp2_option_new(&library.option);
-        nghttp2_option_set_no_auto_window_update(library.option, 1);
-        nghttp2_option_set_no_closed_streams(library.option, 1);
-        return library;
-    }
-};
 
 }  // namespace
 
@@ -224,9 +50,8 @@ H2Session::Impl::Impl(H2Session& session,
       write_blocked_event_(loop),
       write_watchdog_(loop.deadlines(), *this),
       wind_down_(loop) {
-    const Library& library = Library::for_sessions<Impl>();
     nghttp2_session* made = nullptr;
-    nghttp2_session_client_new2(&made, library.callbacks, this, library.option);
+    nghttp2_session_client_new2(&made, library().callbacks, this, library().option);
     session_.reset(made);
 
     const auto window = static_cast<std::uint32_t>(
@@ -467,140 +292,6 @@ Task<void> H2Session::Impl::write_when_possible() {
     }
     writer_done_ = true;
     wind_down_.notify();
-}
-
-int H2Session::Impl::on_begin_headers(nghttp2_session* session,
-                                      const nghttp2_frame* frame,
-                                      void* /*impl*/) noexcept {
-    H2Stream* const stream = stream_of(session, frame->hd.stream_id);
-    if (stream != nullptr) stream->begin_head();
-    return 0;
-}
-
-int H2Session::Impl::on_header(nghttp2_session* session,
-                               const nghttp2_frame* frame,
-                               const std::uint8_t* name,
-                               std::size_t name_size,
-                               const std::uint8_t* value,
-                               std::size_t value_size,
-                               std::uint8_t /*flags*/,
-                               void* /*impl*/) noexcept {
-    H2Stream* const stream = stream_of(session, frame->hd.stream_id);
-    if (stream == nullptr) return 0;  // we have reset it and the peer has not heard yet
-    const auto taken = stream->take_field(text(name, name_size), text(value, value_size));
-    return taken == H2Stream::Taken::yes ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-}
-
-// Without this, nghttp2 would leave the field out and let the response pass.
-int H2Session::Impl::on_invalid_header(nghttp2_session* /*session*/,
-                                       const nghttp2_frame* /*frame*/,
-                                       const std::uint8_t* /*name*/,
-                                       std::size_t /*name_size*/,
-                                       const std::uint8_t* /*value*/,
-                                       std::size_t /*value_size*/,
-                                       std::uint8_t /*flags*/,
-                                       void* /*impl*/) noexcept {
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-}
-
-int H2Session::Impl::on_frame_recv(nghttp2_session* session,
-                                   const nghttp2_frame* frame,
-                                   void* impl) noexcept {
-    auto& self = *static_cast<Impl*>(impl);
-    const bool last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    switch (frame->hd.type) {
-        case NGHTTP2_HEADERS:
-            if (H2Stream* const stream = stream_of(session, frame->hd.stream_id)) {
-                stream->end_head(last);
-            }
-            break;
-        case NGHTTP2_DATA:
-            if (!last) break;
-            if (H2Stream* const stream = stream_of(session, frame->hd.stream_id)) {
-                stream->take_end();
-            }
-            break;
-        case NGHTTP2_RST_STREAM:
-            self.reset_by_peer_ = frame->hd.stream_id;  // on_stream_close follows
-            break;
-        case NGHTTP2_SETTINGS:
-            if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) break;
-            self.settings_seen_ = true;
-            self.capacity_moved_ = true;
-            break;
-        case NGHTTP2_GOAWAY: self.capacity_moved_ = true; break;
-        default: break;
-    }
-    return 0;
-}
-
-int H2Session::Impl::on_data_chunk(nghttp2_session* session,
-                                   std::uint8_t /*flags*/,
-                                   std::int32_t stream_id,
-                                   const std::uint8_t* data,
-                                   std::size_t size,
-                                   void* /*impl*/) noexcept {
-    nghttp2_session_consume_connection(session, size);
-    if (H2Stream* const stream = stream_of(session, stream_id)) stream->take_data(text(data, size));
-    return 0;
-}
-
-int H2Session::Impl::on_stream_close(nghttp2_session* session,
-                                     std::int32_t stream_id,
-                                     std::uint32_t error_code,
-                                     void* impl) noexcept {
-    H2Stream* const stream = stream_of(session, stream_id);
-    if (stream == nullptr) return 0;
-    auto& self = *static_cast<Impl*>(impl);
-    --self.open_streams;
-    self.capacity_moved_ = true;
-    if (stream->is_complete()) {
-        stream->closed(std::nullopt);  // an origin may reset what it need not read any more
-    } else if (error_code == NGHTTP2_REFUSED_STREAM) {
-        stream->closed(Failure{Errc::stream_refused, Side::origin});  // also by GOAWAY, §6.8
-    } else if (self.reset_by_peer_ == stream_id) {
-        stream->closed(Failure{Errc::stream_reset, Side::origin, h2_error(error_code)});
-    } else {
-        stream->closed(Failure{Errc::malformed, Side::origin, h2_error(error_code)});
-    }
-    return 0;
-}
-
-ssize_t H2Session::Impl::read_body(nghttp2_session* session,
-                                   std::int32_t stream_id,
-                                   std::uint8_t* /*buffer*/,
-                                   std::size_t room,
-                                   std::uint32_t* flags,
-                                   nghttp2_data_source* /*source*/,
-                                   void* impl) noexcept {
-    H2Stream* const stream = stream_of(session, stream_id);
-    if (stream == nullptr) return NGHTTP2_ERR_DEFERRED;  // reset; the RST_STREAM is on its way
-    const auto size = stream->sendable(room);
-    const auto end = stream->end_after(size);
-    if (size == 0 && end == H2Stream::BodyEnd::open) return NGHTTP2_ERR_DEFERRED;
-    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (end != H2Stream::BodyEnd::open) *flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (end == H2Stream::BodyEnd::before_trailers) {
-        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        static_cast<Impl*>(impl)->submit_trailers(stream_id, stream->take_request_trailers());
-    }
-    return static_cast<ssize_t>(size);
-}
-
-// The frame goes straight from the caller's buffer to the output buffer.
-int H2Session::Impl::send_data(nghttp2_session* session,
-                               nghttp2_frame* frame,
-                               const std::uint8_t* frame_head,
-                               std::size_t size,
-                               nghttp2_data_source* /*source*/,
-                               void* impl) noexcept {
-    constexpr std::size_t frame_head_bytes = 9;
-    H2Stream* const stream = stream_of(session, frame->hd.stream_id);
-    if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    auto& output = static_cast<Impl*>(impl)->output_;
-    output.append(text(frame_head, frame_head_bytes));
-    stream->move_body_to(output, size);
-    return 0;
 }
 
 H2Session::H2Session(loop::Loop& loop,

@@ -1,5 +1,7 @@
 #include "proxy/exchange_run.hpp"
 
+#include <algorithm>
+
 #include "nikawa/proxy/may_resend.hpp"
 #include "nikawa/proxy/own_answer.hpp"
 
@@ -22,19 +24,25 @@ ExchangeRun::ExchangeRun(Forwarder& forwarder, client::ClientExchange& exchange)
       exchange_(exchange),
       body_(forwarder.loop_, exchange, forwarder.settings_.replay_bytes) {
     record_.time = forwarder.wall_clock_();
-    auto& fields = exchange.head().fields;
-    const auto& field_name = forwarder.settings_.identity.request_id_field;
-    const auto given = fields.find(field_name);
-    id_is_ours_ = !given || !is_usable_request_id(*given);
-    if (id_is_ours_) made_id_ = forwarder.ids_.next(record_.time);
+    choose_request_id();
 }
 
 ExchangeRun::~ExchangeRun() { exchange_.watch_client(nullptr); }
 
-// A client's own id stays in its fields, which outlive the exchange.
-std::string_view ExchangeRun::request_id() const {
-    if (id_is_ours_) return {made_id_.data(), made_id_.size()};
-    return *exchange_.head().fields.find(forwarder_.settings_.identity.request_id_field);
+void ExchangeRun::choose_request_id() {
+    const auto& name = forwarder_.settings_.identity.request_id_field;
+    const auto given = exchange_.head().fields.find(name);
+    id_is_ours_ = !given || !is_usable_request_id(*given);
+    const auto keep = [this](std::string_view id) {
+        std::copy(id.begin(), id.end(), id_.begin());
+        id_bytes_ = id.size();
+    };
+    if (id_is_ours_) {
+        const auto made = forwarder_.ids_.next(record_.time);
+        keep({made.data(), made.size()});
+    } else {
+        keep(*given);
+    }
 }
 
 Task<void> ExchangeRun::forward() {
@@ -68,7 +76,9 @@ Result<void> ExchangeRun::prepare() {
         origin_ = std::move(*mapped);
     }
     origin_text_ = origin_.to_string();
-    const std::string authority = settings.fixed_origin ? host_ : origin_.authority();
+    // An HTTP/1.0 client need not name anyone.
+    const bool keeps_host = settings.fixed_origin && !host_.empty();
+    const std::string authority = keeps_host ? host_ : origin_.authority();
     to_origin(head, authority, id_is_ours_ ? request_id() : std::string_view{}, settings.identity);
     return {};
 }
@@ -95,7 +105,6 @@ Task<Result<void>> ExchangeRun::run_attempts() {
 
 Task<Result<void>> ExchangeRun::attempt() {
     stream_.lease.reset();
-    record_.origin_address = {};  // the lease kept it alive
     const auto acquired = co_await acquire();
     if (!acquired) co_return acquired;
     ++record_.attempts;
@@ -185,12 +194,18 @@ Task<Result<void>> ExchangeRun::relay_body(http::BodyFraming framing) {
             if (!sent) co_return sent;
             continue;
         }
-        co_return co_await exchange_.finish_response(*piece, stream.response_trailers());
+        const auto finished =
+            co_await exchange_.finish_response(*piece, stream.response_trailers());
+        // An origin may end its message by a frame of its own, after the last byte that it had
+        // announced; letting go before that would reset the stream.
+        if (finished && !piece->empty() && !stream.was_last_piece()) co_await stream.receive_body();
+        co_return finished;
     }
 }
 
 // The client's failures have no answer it could read, and after a head there is only breaking off.
 Task<void> ExchangeRun::answer(Failure failure) {
+    stream_.lease.reset();  // whatever the client does now holds nobody else
     record_.failure = failure;
     const unsigned status = status_of(failure);
     if (exchange_.has_response_begun() || status == 499) {
@@ -203,12 +218,10 @@ Task<void> ExchangeRun::answer(Failure failure) {
     auto own = own_answer(failure, origin_text_, request_id(), identity.via_name);
     own.head.fields.set(identity.request_id_field, request_id());
     static const http::FieldBlock no_trailers;
-    const bool has_body = exchange_.head().method != "HEAD";
-    exchange_.begin_response(own.head,
-                             has_body ? http::BodyFraming{http::Sized{own.body.size()}}
-                                      : http::BodyFraming{http::NoBody{}});
-    const auto sent =
-        co_await exchange_.finish_response(has_body ? Bytes{own.body} : Bytes{}, no_trailers);
+    http::BodyFraming framing = http::Sized{own.body.size()};
+    if (exchange_.head().method == "HEAD") framing = http::NoBody{};
+    exchange_.begin_response(own.head, framing);
+    const auto sent = co_await exchange_.finish_response(own.body, no_trailers);
     if (!sent) record_.status = 499;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -34,7 +36,8 @@ private:
     Task<void> answer(Failure failure);
     void log();
     void peer_closed() noexcept override;
-    [[nodiscard]] std::string_view request_id() const;
+    void choose_request_id();
+    [[nodiscard]] std::string_view request_id() const { return {id_.data(), id_bytes_}; }
 
     Forwarder& forwarder_;
     client::ClientExchange& exchange_;
@@ -42,7 +45,8 @@ private:
     std::string host_;  // as the client sent it
     http::Origin origin_;
     std::string origin_text_;
-    RequestIdSource::Id made_id_{};
+    std::array<char, longest_request_id> id_;  // the request's; the first id_bytes_ of it
+    std::size_t id_bytes_ = 0;
     bool id_is_ours_ = false;
 
     std::optional<pool::Waiter> waiter_;  // while a stream is waited for

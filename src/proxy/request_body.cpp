@@ -1,6 +1,11 @@
 #include "proxy/request_body.hpp"
 
 namespace nikawa::proxy {
+namespace {
+
+constexpr Failure given_up{Errc::abandoned, Side::self};
+
+}  // namespace
 
 Task<Result<void>> RequestBody::prefetch() {
     const http::BodyFraming& framing = exchange_.request_framing();
@@ -28,23 +33,26 @@ Task<Result<void>> RequestBody::send_complete(origin::OriginStream& stream) {
 }
 
 void RequestBody::start(origin::OriginStream& stream) {
-    running_ = true;
-    loop_.spawn(run(stream));
+    stream_ = &stream;
+    stopped_ = false;
+    loop_.spawn(run());
 }
 
 Task<void> RequestBody::stop() {
-    if (!running_) co_return;
+    if (stream_ == nullptr) co_return;
+    stopped_ = true;
     exchange_.interrupt_receive();
-    while (running_) co_await ended_event_.wait();
-    ended_event_.reset();
+    stream_->abandon(given_up);
+    while (stream_ != nullptr) co_await ended_.wait();
+    ended_.reset();
 }
 
-Task<void> RequestBody::run(origin::OriginStream& stream) {
-    const auto sent = co_await send(stream);
+Task<void> RequestBody::run() {
+    const auto sent = co_await send(*stream_);
     // The stream's own failures are told by the stream; a client's end it.
-    if (!sent && sent.error().side == Side::client) stream.abandon(sent.error());
-    running_ = false;
-    ended_event_.notify();
+    if (!sent && sent.error().side == Side::client) stream_->abandon(sent.error());
+    stream_ = nullptr;
+    ended_.notify();
 }
 
 Task<Result<void>> RequestBody::send(origin::OriginStream& stream) {
@@ -53,6 +61,8 @@ Task<Result<void>> RequestBody::send(origin::OriginStream& stream) {
         if (!sent) co_return sent;
     }
     while (!complete_) {
+        // A stream that has answered takes what it is given and needs no more of it.
+        if (stopped_) co_return given_up;
         const auto piece = co_await exchange_.receive_body();
         if (!piece) co_return piece.error();
         if (piece->empty()) {

@@ -14,7 +14,7 @@ namespace nikawa::proxy {
 class RequestBody {
 public:
     RequestBody(loop::Loop& loop, client::ClientExchange& exchange, std::size_t replay_bytes)
-        : loop_(loop), exchange_(exchange), replay_bytes_(replay_bytes), ended_event_(loop) {}
+        : loop_(loop), exchange_(exchange), replay_bytes_(replay_bytes), ended_(loop) {}
 
     /// Whether there is a body that is not complete in memory, so that it must be sent while the
     /// response is waited for.
@@ -35,11 +35,12 @@ public:
     /// failure abandons the stream with it.
     void start(origin::OriginStream& stream);
 
-    /// Ends what `start()` began; after it the stream is not touched.
+    /// Ends what `start()` began: a body that is not all sent by now never will be, so the stream
+    /// is abandoned. After it the stream is not touched.
     Task<void> stop();
 
 private:
-    Task<void> run(origin::OriginStream& stream);
+    Task<void> run();
     Task<Result<void>> send(origin::OriginStream& stream);
     void keep(Bytes piece);
 
@@ -47,10 +48,11 @@ private:
     client::ClientExchange& exchange_;
     std::size_t replay_bytes_;
     std::string kept_;
-    bool whole_ = true;      // kept_ is all that was taken
-    bool complete_ = false;  // nothing more is to be taken
-    bool running_ = false;
-    loop::Event ended_event_;
+    bool whole_ = true;                       // kept_ is all that was taken
+    bool complete_ = false;                   // nothing more is to be taken
+    origin::OriginStream* stream_ = nullptr;  // from start() to the end of run()
+    bool stopped_ = false;
+    loop::Event ended_;
 };
 
 }  // namespace nikawa::proxy

@@ -51,8 +51,7 @@ RequestIdSource::Id RequestIdSource::next(std::chrono::system_clock::time_point 
 }
 
 bool is_usable_request_id(std::string_view id) {
-    constexpr std::size_t longest = 128;
-    return !id.empty() && id.size() <= longest &&
+    return !id.empty() && id.size() <= longest_request_id &&
            std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }
 

@@ -25,21 +25,32 @@ bool is_connection_specific(FieldId id) {
     }
 }
 
+// More names than any message lists; those beyond are taken for no names, because each costs a look
+// at every field.
+constexpr std::size_t most_listed = 64;
+
 // Names that Connection lists although a message needs them: a sender that does so errs or attacks,
-// and the field stays.
-bool is_never_dropped(FieldId id) { return id == FieldId::host || id == FieldId::content_length; }
+// and the field stays. The request id is for the whole way.
+bool is_never_dropped(FieldId id, std::string_view name, const Identity& identity) {
+    return id == FieldId::host || id == FieldId::content_length ||
+           http::equal_ignoring_case(name, identity.request_id_field);
+}
 
 // The names listed in Connection fields that are not connection-specific by themselves; nearly
 // always there are none.
-std::string listed_in_connection(const FieldBlock& fields) {
+std::string listed_in_connection(const FieldBlock& fields, const Identity& identity) {
     std::string listed;
+    std::size_t count = 0;
     for (std::size_t i = 0; i < fields.size(); ++i) {
         if (fields[i].id != FieldId::connection) continue;
         http::for_each_in_list(fields[i].value, [&](std::string_view name) {
+            if (count == most_listed) return;
             const auto id = http::field_id(name);
             const bool is_option = http::equal_ignoring_case(name, "close");
-            if (is_option || is_connection_specific(id) || is_never_dropped(id)) return;
+            if (is_option || is_connection_specific(id)) return;
+            if (is_never_dropped(id, name, identity)) return;
             listed.append(name).push_back(',');
+            ++count;
         });
     }
     return listed;
@@ -53,9 +64,9 @@ bool is_listed(std::string_view list, std::string_view name) {
 }
 
 template <class Drop>
-void drop_hop_by_hop(FieldBlock& fields, Drop drop_also) {
+void drop_hop_by_hop(FieldBlock& fields, const Identity& identity, Drop drop_also) {
     const auto listed =
-        fields.find(FieldId::connection) ? listed_in_connection(fields) : std::string{};
+        fields.find(FieldId::connection) ? listed_in_connection(fields, identity) : std::string{};
     fields.remove_if([&](const Field& field) {
         return is_connection_specific(field.id) || drop_also(field) ||
                (!listed.empty() && is_listed(listed, field.name));
@@ -120,7 +131,7 @@ void to_origin(http::RequestHead& head,
                std::string_view host,
                std::string_view made_id,
                const Identity& identity) {
-    drop_hop_by_hop(head.fields, [](const Field& field) {
+    drop_hop_by_hop(head.fields, identity, [](const Field& field) {
         return field.id == FieldId::expect || field.id == FieldId::proxy_authorization;
     });
     head.fields.set("Host", host);
@@ -129,8 +140,9 @@ void to_origin(http::RequestHead& head,
 }
 
 void to_client(http::ResponseHead& head, std::string_view request_id, const Identity& identity) {
-    drop_hop_by_hop(head.fields,
-                    [](const Field& field) { return field.id == FieldId::proxy_authenticate; });
+    drop_hop_by_hop(head.fields, identity, [](const Field& field) {
+        return field.id == FieldId::proxy_authenticate;
+    });
     head.fields.set(identity.request_id_field, request_id);
     add_via(head.fields, head.version, identity.via_name);
 }

@@ -82,6 +82,24 @@ TEST(ToOrigin, ConnectionCannotTakeAwayWhatTheMessageNeeds) {
                       {"Via", "1.1 nikawa-1"}}));
 }
 
+TEST(ToOrigin, ConnectionCannotTakeAwayTheRequestId) {
+    http::RequestHead head;
+    head.fields = block({{"Connection", "x-chocon-id"}, {"X-Chocon-Id", "theirs"}});
+    to_origin(head, "o", "", identity);
+    EXPECT_EQ(head.fields.find("X-Chocon-Id"), "theirs");
+}
+
+TEST(ToOrigin, TakesTheFirst64NamesOfConnectionForNames) {
+    std::string names;
+    for (int i = 1; i < 64; ++i) names.append("none, ");
+    EXPECT_EQ(
+        for_origin({{"Connection", names + "x-64th, x-65th"}, {"X-64th", "1"}, {"X-65th", "1"}}),
+        (Fields{{"X-65th", "1"},
+                {"Host", "api.example.com"},
+                {"X-Chocon-Id", "id1"},
+                {"Via", "1.1 nikawa-1"}}));
+}
+
 TEST(ToOrigin, AddsItsViaAfterOthers) {  // RFC 9110 §7.6.3
     http::RequestHead head;
     head.version = http::Version::http_1_0;

@@ -9,7 +9,7 @@
 namespace nikawa::test {
 
 /// A request head as the proxy would hand it to a stream.
-inline http::RequestHead request(std::string_view method, std::string_view target) {
+inline http::RequestHead request(std::string_view method, std::string_view target = "/") {
     http::RequestHead head;
     head.method = method;
     head.target = target;

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nikawa/origin/h2_session.hpp"
+#include "origin/h2_stream.hpp"
+
+namespace nikawa::origin {
+
+using SessionHandle = std::unique_ptr<nghttp2_session, decltype(&nghttp2_session_del)>;
+
+// What nghttp2 gives as bytes.
+inline Bytes text(const std::uint8_t* data, std::size_t size) {
+    return {reinterpret_cast<const char*>(data), size};
+}
+
+/// The session itself: h2_session.cpp has what its users and the loop call, h2_callbacks.cpp what
+/// nghttp2 calls. The callbacks record and notify; none of them enters nghttp2's receiving or
+/// sending again, or resumes anyone.
+class H2Session::Impl final : public H2Connection,
+                              private loop::TurnFlush,
+                              private loop::Expirable {
+public:
+    Impl(H2Session& self,
+         loop::Loop& loop,
+         net::Dialled dialled,
+         const H2Limits& limits,
+         MutableBytes scratch);
+    ~Impl();
+
+    std::size_t capacity() const;
+    std::size_t max_streams() const;
+    StreamLease open_stream(const StreamTimeouts& timeouts);
+    void drain() noexcept;
+    void close(const Failure& why) noexcept;
+    Task<void> run(SessionListener& listener);
+
+    // H2Connection
+    Result<std::int32_t> submit(H2Stream& stream,
+                                const http::RequestHead& head,
+                                bool has_body) override;
+    void resume_sending(std::int32_t stream_id) override;
+    void submit_trailers(std::int32_t stream_id, const http::FieldBlock& trailers) override;
+    void consume(std::int32_t stream_id, std::size_t bytes) override;
+    void reset(std::int32_t stream_id) override;
+    void released(H2Stream& stream) noexcept override;
+
+    bool is_retired() const {
+        return draining_ || ended_ || nghttp2_session_check_request_allowed(session_.get()) == 0;
+    }
+
+    /// The callbacks and options that all sessions share.
+    struct Library {
+        nghttp2_session_callbacks* callbacks = nullptr;
+        nghttp2_option* option = nullptr;
+    };
+    static const Library& library();
+
+    static int on_begin_headers(nghttp2_session*, const nghttp2_frame*, void*) noexcept;
+    static int on_header(nghttp2_session*,
+                         const nghttp2_frame*,
+                         const std::uint8_t*,
+                         std::size_t,
+                         const std::uint8_t*,
+                         std::size_t,
+                         std::uint8_t,
+                         void*) noexcept;
+    static int on_invalid_header(nghttp2_session*,
+                                 const nghttp2_frame*,
+                                 const std::uint8_t*,
+                                 std::size_t,
+                                 const std::uint8_t*,
+                                 std::size_t,
+                                 std::uint8_t,
+                                 void*) noexcept;
+    static int on_frame_recv(nghttp2_session*, const nghttp2_frame*, void*) noexcept;
+    static int on_data_chunk(nghttp2_session*,
+                             std::uint8_t,
+                             std::int32_t,
+                             const std::uint8_t*,
+                             std::size_t,
+                             void*) noexcept;
+    static int on_stream_close(nghttp2_session*, std::int32_t, std::uint32_t, void*) noexcept;
+    static ssize_t read_body(nghttp2_session*,
+                             std::int32_t,
+                             std::uint8_t*,
+                             std::size_t,
+                             std::uint32_t*,
+                             nghttp2_data_source*,
+                             void*) noexcept;
+    static int send_data(nghttp2_session*,
+                         nghttp2_frame*,
+                         const std::uint8_t*,
+                         std::size_t,
+                         nghttp2_data_source*,
+                         void*) noexcept;
+
+    H2Session& self;
+    const std::string address;
+    TimePoint idle_since;
+    std::size_t open_streams = 0;  // leased, and not closed by nghttp2 yet
+
+private:
+    void flush() noexcept override;
+    void expire() noexcept override { close({Errc::write_timed_out, Side::origin}); }
+    void feed(Bytes bytes);
+    bool gather();
+    void end(const Failure& why) noexcept;
+    void end_when_drained() noexcept;
+    void tell_capacity() noexcept;
+    Task<void> write_when_possible();
+
+    loop::Loop& loop_;
+    const H2Limits& limits_;
+    std::unique_ptr<net::ByteStream> stream_;
+    MutableBytes scratch_;
+    SessionHandle session_;
+    SessionListener* listener_ = nullptr;
+    bool settings_seen_ = false;
+    bool draining_ = false;
+    bool ended_ = false;
+    bool capacity_moved_ = false;     // since the listener was told
+    std::int32_t reset_by_peer_ = 0;  // the stream of the last RST_STREAM that came
+
+    std::string output_;
+    std::size_t written_ = 0;  // of output_
+    bool write_blocked_ = false;
+    loop::Event write_blocked_event_;
+    bool writer_done_ = false;
+    loop::Watchdog write_watchdog_;
+
+    std::vector<nghttp2_nv> pairs_;
+    std::vector<H2Stream*> live_;
+    std::vector<std::unique_ptr<H2Stream>> streams_;
+    std::vector<H2Stream*> spare_;
+    std::size_t leases_ = 0;
+    loop::Event wind_down_;
+};
+
+}  // namespace nikawa::origin

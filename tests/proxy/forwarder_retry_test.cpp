@@ -1,0 +1,213 @@
+#include "proxy/forwarder_fixture.hpp"
+
+namespace nikawa::proxy {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr std::uint32_t refused_stream = 7;  // RFC 9113 §7
+constexpr std::string_view chunked = "Transfer-Encoding: chunked\r\n";
+
+// What is sent again, unseen by the client, and what is not.
+class ForwarderRetryTest : public ForwarderFixture {
+protected:
+    /// A client whose exchange made the next one's session a reused one.
+    ScriptedPeer& connect_used(ScriptedPeer& origin) {
+        origin.expect_head("GET /first").send(response("200 OK", "first"));
+        auto& client = connect();
+        client.send(request("GET /first")).expect_head("HTTP/1.1 200 OK").expect("first");
+        EXPECT_TRUE(client.finished());
+        return client;
+    }
+};
+
+TEST_F(ForwarderRetryTest, RepeatsAnIdempotentRequestWhenAReusedConnectionHasClosed) {
+    auto& stale = dialer.connect_h1();
+    auto& client = connect_used(stale);
+    stale.expect_head("GET /second").close();  // the keep-alive race, RFC 9112 §9.3.1
+    auto& origin = dialer.connect_h1();
+    origin.expect_head("GET /second").send(response("200 OK", "second"));
+    client.send(request("GET /second")).expect_head("HTTP/1.1 200 OK").expect("second");
+    EXPECT_TRUE(client.finished());
+    EXPECT_TRUE(stale.finished());
+
+    const auto lines = log_lines();
+    ASSERT_EQ(lines.size(), 2U);
+    EXPECT_THAT(lines[1],
+                AllOf(HasSubstr("\"status\":200,"),
+                      HasSubstr("\"reused\":false,\"attempts\":2,"),
+                      testing::Not(HasSubstr("\"error\""))));
+}
+
+TEST_F(ForwarderRetryTest, RepeatsItOnlyOnce) {
+    auto& first = dialer.connect_h1();
+    auto& second = dialer.connect_h1();
+    pool_limits.idle.max_idle = 10;
+    first.expect_head("GET /1").send(response("200 OK", "1"));
+    second.expect_head("GET /2").send(response("200 OK", "2"));
+    auto& client = connect();
+    auto& other = connect();
+    client.send(request("GET /1")).expect_head("HTTP/1.1 200 OK").expect("1");
+    other.send(request("GET /2")).expect_head("HTTP/1.1 200 OK").expect("2");
+    EXPECT_TRUE(client.finished());
+    EXPECT_TRUE(other.finished());
+
+    first.expect_head("GET /3").close();
+    second.expect_head("GET /3").close();
+    client.send(request("GET /3"));
+    EXPECT_THAT(client.received(),
+                AllOf(StartsWith("HTTP/1.1 502 Bad Gateway\r\n"),
+                      HasSubstr("error=connection_terminated;")));
+}
+
+TEST_F(ForwarderRetryTest, DoesNotRepeatWhatMayHaveBeenActedOn) {
+    auto& origin = dialer.connect_h1();
+    auto& client = connect_used(origin);
+    origin.expect_head("POST /").expect("one").close();
+    client.send(request("POST /", "Content-Length: 3\r\n") + "one");
+    EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 502 Bad Gateway\r\n"));
+    EXPECT_EQ(dialer.dialled().size(), 1U);
+}
+
+TEST_F(ForwarderRetryTest, DoesNotRepeatOnAFreshConnection) {
+    auto& origin = dialer.connect_h1();
+    origin.expect_head("GET /").close();
+    auto& client = connect();
+    client.send(request("GET /"));
+    EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 502 Bad Gateway\r\n"));
+    EXPECT_EQ(dialer.dialled().size(), 1U);
+}
+
+TEST_F(ForwarderRetryTest, DoesNotRepeatOnceTheClientHasSeenSomething) {
+    auto& origin = dialer.connect_h1();
+    auto& client = connect_used(origin);
+    origin.expect_head("GET /").send("HTTP/1.1 103 Early Hints\r\n\r\n").close();
+    client.send(request("GET /")).expect_head("HTTP/1.1 103 Early Hints");
+    client.expect("HTTP/1.1 502 Bad Gateway\r\n");
+    EXPECT_TRUE(client.finished());
+    EXPECT_EQ(dialer.dialled().size(), 1U);
+}
+
+TEST_F(ForwarderRetryTest, SendsAnythingThatWasNeverSentOnAnotherConnection) {
+    auto& stale = dialer.connect_h1();
+    auto& client = connect_used(stale);
+    stale.close();
+    auto& origin = dialer.connect_h1();
+    origin.expect_head("POST /").expect("one").send(response("200 OK", "second"));
+    client.send(request("POST /", "Content-Length: 3\r\n") + "one")
+        .expect_head("HTTP/1.1 200 OK")
+        .expect("second");
+    EXPECT_TRUE(client.finished());
+}
+
+TEST_F(ForwarderRetryTest, RepeatsAnyRequestThatAStreamRefused) {
+    auto& origin = dialer.connect_h2();
+    auto& client = connect();
+    client.send(request("POST /", "Content-Length: 3\r\n") + "one");
+    loop.run();
+    origin.reset(1, refused_stream);
+    loop.run();
+    EXPECT_EQ(origin.requests().at(3).body, "one");
+    origin.reply(3, "200", "two");
+    client.expect_head("HTTP/1.1 200 OK").expect("two");
+    EXPECT_TRUE(client.finished());
+    EXPECT_THAT(log_lines(), testing::ElementsAre(HasSubstr("\"attempts\":2,")));
+}
+
+TEST_F(ForwarderRetryTest, RepeatsOnAnotherSessionWhatCameAfterGoaway) {  // RFC 9113 §6.8
+    auto& first = dialer.connect_h2();
+    auto& second = dialer.connect_h2();
+    auto& client = connect();
+    client.send(request("POST /", "Content-Length: 3\r\n") + "one");
+    loop.run();
+    first.go_away(0);
+    loop.run();
+    EXPECT_EQ(second.requests().at(1).body, "one");
+    second.reply(1, "200", "two");
+    client.expect_head("HTTP/1.1 200 OK").expect("two");
+    EXPECT_TRUE(client.finished());
+}
+
+TEST_F(ForwarderRetryTest, RepeatsAStreamedBodyThatIsStillWhole) {
+    auto& origin = dialer.connect_h2();
+    auto& client = connect();
+    client.send(request("POST /", chunked) + "3\r\none\r\n");
+    loop.run();
+    origin.reset(1, refused_stream);
+    loop.run();
+    EXPECT_EQ(origin.requests().at(3).body, "one");
+    client.send("3\r\ntwo\r\n0\r\n\r\n");
+    loop.run();
+    EXPECT_EQ(origin.requests().at(3).body, "onetwo");
+    EXPECT_TRUE(origin.requests().at(3).ended);
+    origin.reply(3, "200", "three");
+    client.expect_head("HTTP/1.1 200 OK").expect("three");
+    EXPECT_TRUE(client.finished());
+}
+
+// The sender waits for the origin, and must not turn to the client once its stream has failed.
+TEST_F(ForwarderRetryTest, RepeatsAStreamedBodyThatTheOriginDidNotTake) {
+    auto& origin = dialer.connect_h2({.window = 0});
+    auto& next = dialer.connect_h2();
+    auto& client = connect();
+    client.send(request("POST /", chunked) + "3\r\none\r\n");
+    loop.run();
+    origin.go_away(0);
+    loop.run();
+    EXPECT_EQ(next.requests().at(1).body, "one");
+    client.send("0\r\n\r\n");
+    loop.run();
+    EXPECT_TRUE(next.requests().at(1).ended);
+    next.reply(1, "200", "two");
+    client.expect_head("HTTP/1.1 200 OK").expect("two");
+    EXPECT_TRUE(client.finished());
+}
+
+TEST_F(ForwarderRetryTest, DoesNotRepeatABodyThatWasTooLongToKeep) {
+    settings.replay_bytes = 5;
+    auto& origin = dialer.connect_h2();
+    auto& client = connect();
+    client.send(request("POST /", chunked) + "3\r\none\r\n3\r\ntwo\r\n");
+    loop.run();
+    origin.reset(1, refused_stream);
+    EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 502 Bad Gateway\r\n"));
+    EXPECT_EQ(origin.requests().size(), 1U);
+}
+
+TEST_F(ForwarderRetryTest, GivesUpAfterThreeAttempts) {
+    auto& origin = dialer.connect_h2();
+    auto& client = connect();
+    client.send(request("GET /"));
+    for (const int stream : {1, 3, 5}) {
+        EXPECT_EQ(client.received(), "");
+        origin.reset(stream, refused_stream);
+        loop.run();
+    }
+    EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 502 Bad Gateway\r\n"));
+    EXPECT_EQ(origin.requests().size(), 3U);
+    EXPECT_THAT(log_lines(),
+                testing::ElementsAre(AllOf(HasSubstr("\"attempts\":3,"),
+                                           HasSubstr("\"error\":\"stream_refused\""))));
+}
+
+TEST_F(ForwarderRetryTest, AnswersWithTheFailureOfTheDialThatASecondAttemptNeeded) {
+    auto& stale = dialer.connect_h1();
+    auto& client = connect_used(stale);
+    stale.expect_head("GET /second").close();
+    dialer.fail({Errc::connect_failed, Side::origin});
+    client.send(request("GET /second"));
+    EXPECT_THAT(client.received(),
+                AllOf(StartsWith("HTTP/1.1 502 Bad Gateway\r\n"),
+                      HasSubstr("error=destination_unavailable;")));
+    const auto lines = log_lines();
+    ASSERT_EQ(lines.size(), 2U);
+    EXPECT_THAT(lines[1],
+                AllOf(HasSubstr("\"origin_addr\":\"192.0.2.1:443\",\"proto\":\"http/1.1\","),
+                      HasSubstr("\"reused\":true,\"attempts\":1,"),
+                      HasSubstr("\"error\":\"connect_failed\"")));
+}
+
+}  // namespace
+}  // namespace nikawa::proxy
