@@ -63,6 +63,7 @@ void ResponseWriter::begin_response(const http::ResponseHead& head,
     if (has_begun()) return break_off();
     state_ = State::body;
     framing_ = framing;
+    received_ = head.version;
     const auto* const sized = std::get_if<http::Sized>(&framing);
     left_ = sized != nullptr ? sized->bytes : 0;
     http::append_response_head(heads_, head, framing, request_.version, persistence);
@@ -86,7 +87,7 @@ Task<Result<void>> ResponseWriter::finish_response(Bytes bytes, const http::Fiel
     tail_.clear();
     if (std::holds_alternative<http::Chunked>(framing_)) {
         if (!bytes.empty()) tail_ += "\r\n";
-        http::append_last_chunk(tail_, trailers);
+        http::append_last_chunk(tail_, trailers, received_);
     }
     return write(bytes, tail_);
 }

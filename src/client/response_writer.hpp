@@ -70,7 +70,8 @@ private:
     Request request_;
     State state_ = State::before_head;
     http::BodyFraming framing_;
-    std::uint64_t left_ = 0;  // of a sized body
+    http::Version received_ = http::Version::http_1_1;  // how the response came to us
+    std::uint64_t left_ = 0;                            // of a sized body
     std::string heads_;  // what goes before the next body bytes: heads and a chunk's first line
     std::size_t heads_sent_ = 0;
     std::string tail_;  // the last chunk

@@ -42,12 +42,12 @@ Rows access_log_options() {
 
 Rows pool_options() {
     return {
-        {'c', "keepalive-conns", "N", "idle HTTP/1.1 connections kept for each origin",
+        {'c', "keepalive-conns", "N", "idle connections kept for each origin",
          "(follows the demand)", number(&O::keepalive_conns, 0, million)},
         {0, "max-conns-per-host", "N", "connections to each origin; 0 is no limit", "0",
          number(&O::max_conns_per_host, 0, million)},
         {0, "max-waiting-per-host", "N", "requests that may wait for an origin", "10000",
-         number(&O::max_waiting_per_host, 0, million)},
+         number(&O::max_waiting_per_host, 1, million)},
         {0, "keepalive-timeout", "TIME", "how long an idle connection to an origin is kept", "1h",
          duration(&O::keepalive_timeout)},
         {0, "acquire-timeout", "TIME", "longest wait for a connection to become free", "30s",
@@ -120,9 +120,9 @@ Rows life_options() {
     return {
         {0, "shutdown-timeout", "TIME", "after SIGTERM, requests may take this long to end", "1h",
          shutdown_timeout()},
-        {0, "stsize", "N", "requests that /.api/http-stats looks back on", "1000",
+        {0, "stsize", "N", "accepted for chocon's sake; there are no such statistics yet", "1000",
          number(&O::stsize, 1, million)},
-        {0, "spfactor", "N", "of which it samples one in N", "3", number(&O::spfactor, 1, million)},
+        {0, "spfactor", "N", "the same", "3", number(&O::spfactor, 1, million)},
         {0, "config", "FILE", "read options from a file of lines 'name = value'", "(none)",
          elsewhere(Arity::scalar), Sources::not_in_file},
         {0, "check", "", "check the configuration, say what is wrong with it, and exit", "",

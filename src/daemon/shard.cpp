@@ -37,6 +37,11 @@ Duration thread_cpu_time() {
     return std::chrono::seconds{spent.tv_sec} + std::chrono::nanoseconds{spent.tv_nsec};
 }
 
+// An option limits the daemon; a shard gets its share of it. 0 is no limit.
+std::size_t share_of(std::size_t limit, unsigned threads) {
+    return limit == 0 ? 0 : std::max<std::size_t>(limit / threads, 1);
+}
+
 }  // namespace
 
 ShardSettings shard_settings(const Options& options, std::vector<std::uint16_t> own_ports) {
@@ -58,10 +63,12 @@ ShardSettings shard_settings(const Options& options, std::vector<std::uint16_t> 
     settings.sessions.h2.stream_window = options.h2_stream_window;
     settings.sessions.h2.write_timeout = options.proxy_read_timeout;
     settings.sessions.h2.unindexed_field = options.request_id_field;
-    settings.pool.idle = {.max_idle = options.keepalive_conns,
-                          .idle_timeout = options.keepalive_timeout};
-    settings.pool.max_sessions = options.max_conns_per_host;
-    settings.pool.max_waiters = options.max_waiting_per_host;
+    settings.pool.idle.idle_timeout = options.keepalive_timeout;
+    if (const auto idle = options.keepalive_conns) {
+        settings.pool.idle.max_idle = share_of(*idle, options.threads);
+    }
+    settings.pool.max_sessions = share_of(options.max_conns_per_host, options.threads);
+    settings.pool.max_waiters = share_of(options.max_waiting_per_host, options.threads);
     settings.pool.timeouts = {.response_head = options.proxy_read_timeout,
                               .response_body = options.proxy_read_timeout,
                               .write = options.proxy_read_timeout};

@@ -56,13 +56,6 @@ std::size_t lines_bytes(const FieldBlock& fields) {
     return bytes;
 }
 
-void put_line(Room& room, const Field& field) {
-    room.put(field.name);
-    room.put(": ");
-    room.put(field.value);
-    room.put("\r\n");
-}
-
 /// Names whose usual spelling is not Canonical-Case; what compares names exactly (scripts, mostly)
 /// has learned these from HTTP/1.1.
 constexpr std::string_view well_known_spellings[] = {
@@ -86,6 +79,21 @@ void put_name_from_http2(Room& room, std::string_view name) {
     }
 }
 
+void put_name(Room& room, std::string_view name, Version received) {
+    if (received == Version::http_2) {
+        put_name_from_http2(room, name);
+    } else {
+        room.put(name);
+    }
+}
+
+void put_line(Room& room, const Field& field, Version received = Version::http_1_1) {
+    put_name(room, field.name, received);
+    room.put(": ");
+    room.put(field.value);
+    room.put("\r\n");
+}
+
 /// The fields of a response. A Content-Length is written as the framing understood it: an origin
 /// may repeat it (`5, 5`), and a recipient may refuse that (RFC 9112 §6.3).
 void put_response_lines(Room& room, const ResponseHead& head, const Sized* sized) {
@@ -94,18 +102,14 @@ void put_response_lines(Room& room, const ResponseHead& head, const Sized* sized
         const Field field = head.fields[i];
         const bool is_length = sized != nullptr && field.id == FieldId::content_length;
         if (is_length && has_length) continue;
-        if (head.version == Version::http_2) {
-            put_name_from_http2(room, field.name);
-        } else {
-            room.put(field.name);
+        if (!is_length) {
+            put_line(room, field, head.version);
+            continue;
         }
+        has_length = true;
+        put_name(room, field.name, head.version);
         room.put(": ");
-        if (is_length) {
-            room.put(sized->bytes);
-            has_length = true;
-        } else {
-            room.put(field.value);
-        }
+        room.put(sized->bytes);
         room.put("\r\n");
     }
 }
@@ -154,10 +158,10 @@ ChunkHead::ChunkHead(std::uint64_t data_bytes) {
     size_ = static_cast<std::size_t>(to - text_.data());
 }
 
-void append_last_chunk(std::string& out, const FieldBlock& trailers) {
+void append_last_chunk(std::string& out, const FieldBlock& trailers, Version received) {
     Room room{out, lines_bytes(trailers) + additions};
     room.put("0\r\n");
-    for (std::size_t i = 0; i < trailers.size(); ++i) put_line(room, trailers[i]);
+    for (std::size_t i = 0; i < trailers.size(); ++i) put_line(room, trailers[i], received);
     room.put("\r\n");
 }
 

@@ -73,7 +73,7 @@ Result<void> H1RequestWriter::finish_body(const http::FieldBlock& trailers) {
     if (over_) return *over_;
     if (complete_) return {};
     if (announced_ != 0) return refuse_body();
-    http::append_last_chunk(queued_, trailers);
+    http::append_last_chunk(queued_, trailers, http::Version::http_1_1);
     complete_ = true;
     mark_dirty();
     return {};

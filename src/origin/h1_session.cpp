@@ -114,6 +114,11 @@ private:
         return !ended_ && !draining_ && keep_ && writer_.is_complete();
     }
 
+    // Whether reading the rest of the response away is cheaper than a new connection.
+    [[nodiscard]] bool is_rest_little() const {
+        return decoder_.remaining().value_or(limits_.drain_bytes + 1) <= limits_.drain_bytes;
+    }
+
     H1Session& self_;
     loop::Loop& loop_;
     const H1SessionLimits& limits_;
@@ -335,7 +340,12 @@ void H1Session::Impl::unstall() noexcept {
 
 void H1Session::Impl::abandon(const Failure& why) noexcept {
     const bool nothing_to_give_up = is_response_complete() && writer_.is_complete();
-    if (!nothing_to_give_up) end(why);
+    if (nothing_to_give_up) return;
+    if (why.side != Side::client || !head_complete_ || !is_reusable() || !is_rest_little()) {
+        return end(why);
+    }
+    failure_ = why;  // for the holder; the connection is fine, and release() sees to the rest
+    received_.notify();
 }
 
 void H1Session::Impl::end(const Failure& why) noexcept {
@@ -358,6 +368,7 @@ void H1Session::Impl::release() noexcept {
     } else if (writer_.is_untouched()) {
         become_idle();  // never used
     } else if (head_complete_ && is_reusable()) {
+        failure_.reset();
         finish();
     } else {
         end(unwanted);
@@ -373,9 +384,7 @@ void H1Session::Impl::finish() noexcept {
         prepare_piece();
     } while (!next_piece_.empty());
     if (is_response_complete()) return become_idle();
-    if (decoder_.remaining().value_or(limits_.drain_bytes + 1) > limits_.drain_bytes) {
-        return end(unwanted);
-    }
+    if (!is_rest_little()) return end(unwanted);
     deadlines_.start({.response_head = {}, .response_body = limits_.drain_time, .write = {}});
     deadlines_.note_head_given();
     deadlines_.set_awaiting(true);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <unistd.h>
+
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -46,6 +48,9 @@ public:
 
     /// A directory's files, rather than a stream that others write to as well.
     [[nodiscard]] bool is_directory() const { return !dir_.empty(); }
+
+    /// Where the diagnostic log goes, too.
+    [[nodiscard]] bool is_stderr() const { return !is_directory() && fd_ == STDERR_FILENO; }
 
 private:
     Outcome open_file(const std::string& name, std::chrono::system_clock::time_point now);

@@ -121,8 +121,9 @@ void LogQueue::write(const Batch& batch) {
 void LogQueue::note(const LogDestination::Outcome& outcome) {
     dropped_ += outcome.lost_lines;
     const bool news = outcome.error != 0 || dropped_ != told_lines_;
-    // Saying something on a stream that hangs would hang, too: wait until it moves.
-    const bool may_speak = outcome.error == 0 || destination_.is_directory();
+    // Trouble is told on stderr. Where that is what hangs, telling would hang, too: wait until it
+    // moves.
+    const bool may_speak = outcome.error == 0 || !destination_.is_stderr();
     if (!news || !may_speak || !on_trouble_ || steady_clock::now() < quiet_until_) return;
     if (time_is_up()) return;  // we may have been left behind, and what it calls may be gone
     quiet_until_ = steady_clock::now() + trouble_interval;

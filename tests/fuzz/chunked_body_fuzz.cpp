@@ -57,7 +57,7 @@ void require_stable(const Decoded& body) {
     if (!body.data.empty()) {
         written.append(http::ChunkHead{body.data.size()}.bytes()).append(body.data).append("\r\n");
     }
-    http::append_last_chunk(written, body.trailers);
+    http::append_last_chunk(written, body.trailers, http::Version::http_1_1);
     const Decoded again = decode(written, written.size(), http::HeadLimits{});
     require(again.at_end && again.taken == written.size() && again.data == body.data);
     require(same(again.trailers, body.trailers));

@@ -122,12 +122,15 @@ TEST(ChunkHead, IsTheSizeInHexadecimal) {
 TEST(AppendLastChunk, EndsWithTheTrailers) {
     std::string out;
     FieldBlock trailers;
-    append_last_chunk(out, trailers);
+    append_last_chunk(out, trailers, Version::http_1_1);
     EXPECT_EQ(out, "0\r\n\r\n");
     trailers.add("X-Sum", "1");
     trailers.add("b", "");
-    append_last_chunk(out, trailers);
+    append_last_chunk(out, trailers, Version::http_1_1);
     EXPECT_EQ(out, "0\r\n\r\n0\r\nX-Sum: 1\r\nb: \r\n\r\n");
+    out.clear();
+    append_last_chunk(out, trailers, Version::http_2);
+    EXPECT_EQ(out, "0\r\nX-Sum: 1\r\nB: \r\n\r\n");
 }
 
 }  // namespace

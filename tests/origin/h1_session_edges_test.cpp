@@ -230,7 +230,7 @@ TEST_F(H1SessionEdgesTest, TimeoutsOfZeroAreNone) {
 }
 
 TEST_F(H1SessionEdgesTest, AnExchangeMayBeGivenUpAtAnyStage) {
-    constexpr Failure gone{Errc::client_gone, Side::client};
+    constexpr Failure overdue{Errc::response_body_timed_out, Side::origin};
     for (int stage = 0; stage < 6; ++stage) {
         SCOPED_TRACE(stage);
         connect();
@@ -246,7 +246,7 @@ TEST_F(H1SessionEdgesTest, AnExchangeMayBeGivenUpAtAnyStage) {
         if (stage > 4) {
             ASSERT_TRUE(loop.result_of(lease->receive_body()));
         }
-        lease->abandon(gone);
+        lease->abandon(overdue);
         loop.run();
         EXPECT_FALSE(loop.result_of(test::read_body(*lease)).has_value());
         EXPECT_FALSE(ended);

@@ -170,7 +170,7 @@ TEST_F(ForwarderBodiesTest, PassesTrailersOfHttp2ToTheClient) {
     loop.run();
     origin.send_head(1, {{":status", "200"}}, false);
     origin.send_body(1, "one", true, {{"sum", "6"}});
-    client.expect_head("HTTP/1.1 200 OK").expect("3\r\none\r\n0\r\nsum: 6\r\n\r\n");
+    client.expect_head("HTTP/1.1 200 OK").expect("3\r\none\r\n0\r\nSum: 6\r\n\r\n");
     EXPECT_TRUE(client.finished());
 }
 

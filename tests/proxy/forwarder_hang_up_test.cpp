@@ -73,6 +73,21 @@ TEST_F(ForwarderHangUpTest, ClosesTheConnectionInTheMiddleOfABody) {
     expect_logged("\"size\":3,");
 }
 
+TEST_F(ForwarderHangUpTest, KeepsTheConnectionWhenLittleOfTheBodyIsLeft) {
+    auto& origin = dialer.connect_h1();
+    origin.expect_head("GET /1").send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none");
+    auto& client = connect();
+    client.send(request("GET /1")).expect_head("HTTP/1.1 200 OK").expect("one");
+    ASSERT_TRUE(client.finished());
+    hang_up(client);
+    origin.send("two").expect_head("GET /2").send("HTTP/1.1 204 No Content\r\n\r\n");
+    loop.run();
+    auto& next = connect();
+    next.send(request("GET /2")).expect_head("HTTP/1.1 204 No Content");
+    EXPECT_TRUE(next.finished());
+    EXPECT_TRUE(origin.finished());
+}
+
 TEST_F(ForwarderHangUpTest, CancelsTheStreamInTheMiddleOfABody) {
     auto& origin = dialer.connect_h2();
     auto& client = connect();

@@ -37,6 +37,7 @@ private:
 };
 
 /// Appends the last chunk and the trailer section (RFC 9112 §7.1.2).
-void append_last_chunk(std::string& out, const FieldBlock& trailers);
+/// Names that were `received` over HTTP/2 are written in Canonical-Case.
+void append_last_chunk(std::string& out, const FieldBlock& trailers, Version received);
 
 }  // namespace nikawa::http
