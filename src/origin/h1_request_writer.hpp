@@ -44,9 +44,6 @@ public:
     /// Whether the transport has taken the whole request.
     [[nodiscard]] bool is_complete() const { return complete_ && !has_unsent(); }
 
-    /// Gives back the memory that only an exchange needs.
-    void release_memory() { std::string{}.swap(queued_); }
-
 private:
     void flush() noexcept override { write(); }
     void write() noexcept;

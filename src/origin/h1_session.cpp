@@ -20,10 +20,6 @@ using IoState = net::IoResult::State;
 constexpr std::size_t small_buffer_bytes = 16 * 1024;
 constexpr std::size_t large_buffer_bytes = 64 * 1024;
 
-// A session in steady use keeps its buffers, so that an exchange allocates nothing; one that has
-// been idle for so long costs as little as can be.
-constexpr Duration buffers_kept = std::chrono::seconds{1};
-
 constexpr Failure malformed{Errc::malformed, Side::origin};
 constexpr Failure unwanted{Errc::abandoned, Side::self};
 
@@ -52,7 +48,7 @@ bool means_to_go_on(const http::ResponseHead& head) {
 // `run()` is who waits for input, always. It reads for the holder only while that waits, so that
 // the pieces the holder has stay where they are and a slow one slows the origin; when something
 // comes that nobody waits for, `run()` leaves it where it is and stalls until somebody does.
-class H1Session::Impl final : public OriginStream, private loop::Expirable {
+class H1Session::Impl final : public OriginStream {
 public:
     Impl(H1Session& self, loop::Loop& loop, net::Dialled dialled, const H1SessionLimits& limits);
     ~Impl() override { assert(phase_ != Phase::leased && "a session outlives its stream"); }
@@ -93,7 +89,6 @@ private:
     };
 
     void release() noexcept override;
-    void expire() noexcept override;
     void take_input();
     void refuse_unasked() noexcept;
     bool read_more() noexcept;
@@ -130,12 +125,11 @@ private:
     std::optional<Failure> failure_;
     StreamDeadlines deadlines_;
     H1RequestWriter writer_;
-    loop::Watchdog buffers_watchdog_;
 
     // Input
     net::ReadBuffer input_;
     bool dry_ = true;        // the transport had no more: reading again is in vain
-    bool full_ = false;      // the last read filled the buffer: a larger one pays
+    bool large_ = false;     // a read has filled the small buffer: a larger one pays
     bool awaiting_ = false;  // the holder waits for `received_`, and run() has not read for it
     loop::Event received_;
     bool stalled_ = false;  // there is input, and run() waits until it is wanted
@@ -166,7 +160,6 @@ H1Session::Impl::Impl(H1Session& self,
       transport_(std::move(dialled.stream)),
       deadlines_(loop, *this),
       writer_(loop, *transport_, *this, deadlines_),
-      buffers_watchdog_(loop.deadlines(), *this),
       received_(loop),
       turned_(loop),
       parser_(limits.head),
@@ -175,7 +168,6 @@ H1Session::Impl::Impl(H1Session& self,
 StreamLease H1Session::Impl::open(const StreamTimeouts& timeouts) {
     assert(is_idle());
     phase_ = Phase::leased;
-    buffers_watchdog_.disarm();
     deadlines_.start(timeouts);
     writer_.start();
     awaiting_ = false;
@@ -184,7 +176,7 @@ StreamLease H1Session::Impl::open(const StreamTimeouts& timeouts) {
     decoder_.start(http::NoBody{});
     framing_ = http::NoBody{};
     interim_count_ = 0;
-    response_begun_ = head_complete_ = keep_ = full_ = false;
+    response_begun_ = head_complete_ = keep_ = false;
     next_piece_ = {};
     return StreamLease{*this};
 }
@@ -306,14 +298,14 @@ void H1Session::Impl::note_response() noexcept {
 // Reads what the transport has. False when that is nothing, and when it is known to be nothing.
 bool H1Session::Impl::read_more() noexcept {
     if (dry_) return false;
-    const auto least = full_ ? large_buffer_bytes : small_buffer_bytes;
+    const auto least = large_ ? large_buffer_bytes : small_buffer_bytes;
     const auto room = input_.room(std::max(least, std::bit_ceil(input_.unread().size() + 1)));
     const auto read = transport_->try_read(room);
     switch (read.state) {
         case IoState::done:
             input_.add(read.bytes);
-            full_ = read.bytes == room.size();
-            dry_ = !full_;
+            dry_ = read.bytes < room.size();
+            large_ = large_ || !dry_;
             response_begun_ = true;
             return true;
         case IoState::would_block: dry_ = true; return false;
@@ -397,18 +389,10 @@ void H1Session::Impl::become_idle() noexcept {
     if (!input_.unread().empty() || draining_) return end(unwanted);
     phase_ = Phase::idle;
     writer_.start();
-    buffers_watchdog_.arm(Deadline::after(idle_since, buffers_kept));
+    input_.release();  // busy sessions share what idle ones do not need
     if (!stalled_) return;
     unstall();
     refuse_unasked();  // what stalled it may still be there
-}
-
-// Idle for a while: the memory of the last exchange goes.
-void H1Session::Impl::expire() noexcept {
-    if (!is_idle()) return;
-    input_.release();
-    writer_.release_memory();
-    head_ = {};
 }
 
 void H1Session::Impl::drain() noexcept {
