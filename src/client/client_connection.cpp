@@ -73,6 +73,7 @@ public:
     std::string_view client_address() const override { return client_address_; }
     TimePoint started_at() const override { return reader_.started_at(); }
     Task<Result<Bytes>> receive_body() override;
+    void ask_for_body() override;
     void interrupt_receive() noexcept override { reader_.interrupt_receive(); }
     http::FieldBlock& request_trailers() override { return reader_.trailers(); }
     Task<Result<void>> send_interim(const http::ResponseHead& head) override {
@@ -188,11 +189,14 @@ void ClientConnection::Impl::begin_exchange(HeadState state) {
     writer_.begin_request({head.version, head.method == "HEAD"});
 }
 
+void ClientConnection::Impl::ask_for_body() {
+    if (!owes_continue_ || reader_.is_body_read() || writer_.has_begun()) return;
+    if (!reader_.has_input()) writer_.send_continue();
+    owes_continue_ = false;
+}
+
 Task<Result<Bytes>> ClientConnection::Impl::receive_body() {
-    if (owes_continue_ && !reader_.is_body_read() && !writer_.has_begun()) {
-        if (!reader_.has_input()) writer_.send_continue();
-        owes_continue_ = false;
-    }
+    ask_for_body();
     return reader_.receive_body(Deadline::after(loop_.now(), limits_.read_timeout));
 }
 

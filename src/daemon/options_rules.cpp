@@ -1,5 +1,7 @@
 #include "daemon/options_rules.hpp"
 
+#include "nikawa/http/field_block.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -177,8 +179,12 @@ OptionRule via_name() {
 }
 
 OptionRule request_id_field() {
-    return text(
-        &Options::request_id_field, "a field name: letters, digits and !#$%&'*+-.^_`|~", is_token);
+    // A name that frames or routes a message is never free for this.
+    return text(&Options::request_id_field,
+                "a field name that has no other meaning: letters, digits and !#$%&'*+-.^_`|~",
+                [](std::string_view value) {
+                    return is_token(value) && http::field_id(value) == http::FieldId::other;
+                });
 }
 
 OptionRule markers(std::vector<std::string> Options::*member) {

@@ -11,6 +11,9 @@ namespace {
 // The longest that an access line waits in memory, and how often the load is taken.
 constexpr auto tick_interval = std::chrono::milliseconds{200};
 
+// How long origins have to hear that we go, once no exchange is left.
+constexpr auto parting_time = std::chrono::seconds{1};
+
 // Resolves one name by itself; everything else goes on to the real resolver.
 class OneNameResolver final : public net::Resolver {
 public:
@@ -141,12 +144,14 @@ void Shard::close() {
         draining_ = true;
         for (auto* connection : connections_) connection->close();
         end_pools();
+        pools_.cut_off();
         end_when_idle();
     });
 }
 
 // No exchange is left that a dial could serve.
 void Shard::end_pools() {
+    cut_pools_at_ = Deadline::after(loop_.now(), parting_time);
     pools_.close();
     dns_.cancel();
     dialer_.cancel();
@@ -167,6 +172,7 @@ void Shard::expire() noexcept {
     load_.store(passed > 0 ? spent / passed : 0, std::memory_order_relaxed);
     measured_at_ = now;
     busy_ = busy;
+    if (now >= cut_pools_at_.at()) pools_.cut_off();
     tick_.arm(Deadline::after(now, tick_interval));
 }
 

@@ -75,6 +75,7 @@ private:
     std::list<client::ClientConnection*> connections_;
     loop::Watchdog tick_;
     bool draining_ = false;
+    Deadline cut_pools_at_ = Deadline::none();
     Duration busy_{};
     TimePoint measured_at_{};
     std::atomic<double> load_{0};

@@ -44,10 +44,8 @@ private:
     }
 
     void on_request_impl(
-        beast::http::verb, Text method, Text target, int version, error_code& error) override {
+        beast::http::verb, Text method, Text target, int version, error_code&) override {
         if constexpr (is_request) {
-            const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
-            if (!std::ranges::all_of(target, is_ascii)) error = BeastError::bad_target;
             head_.method = plain(method);
             head_.target = plain(target);
             head_.version = version_of(version);

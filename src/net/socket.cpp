@@ -96,10 +96,7 @@ void Socket::tell_again() noexcept {
 }
 
 bool Socket::is_peer_gone() const noexcept {
-    if (broken_ || error_ != 0) return true;
-    if (!peer_ended_) return false;
-    char next = 0;
-    return ::recv(fd_.get(), &next, sizeof next, MSG_DONTWAIT | MSG_PEEK) == 0;
+    return broken_ || error_ != 0 || peer_ended_;
 }
 
 int Socket::connect_error() const noexcept {

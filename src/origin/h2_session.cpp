@@ -161,16 +161,12 @@ void H2Session::Impl::released(H2Stream& stream) noexcept {
     last->live_index = stream.live_index;
     live_.pop_back();
     spare_.push_back(&stream);
-    if (stream.is_unsent()) {
-        --open_streams;
-        capacity_moved_ = true;
-    }
-    if (--leases_ == 0) {
-        idle_since = loop_.now();
-        if (ended_) return wind_down_.notify();
-        end_when_drained();
-    }
-    if (capacity_moved_) mark_dirty();
+    if (stream.is_unsent()) --open_streams;
+    if (--leases_ == 0) idle_since = loop_.now();
+    if (ended_) return wind_down_.notify();
+    // The rest is seen to at the end of the turn: this may be a callback of nghttp2's.
+    capacity_moved_ = true;
+    mark_dirty();
 }
 
 void H2Session::Impl::drain() noexcept {
@@ -193,7 +189,7 @@ void H2Session::Impl::end(const Failure& why) noexcept {
     ended_ = true;
     write_watchdog_.disarm();
     stream_->close();
-    for (H2Stream* stream : live_) {
+    for (H2Stream* stream : std::vector{live_}) {  // one that lingers leaves the list
         if (stream->is_open()) stream->closed(why);
     }
     open_streams = 0;

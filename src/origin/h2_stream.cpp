@@ -8,7 +8,10 @@ namespace nikawa::origin {
 namespace {
 
 // More than this is not kept in a stream that waits for its next request.
-constexpr std::size_t spare_buffer_bytes = 64 * 1024;
+constexpr std::size_t spare_buffer_bytes = 4 * 1024;
+
+// How long the end of a response that is otherwise whole may take.
+constexpr Duration linger_time = std::chrono::seconds{5};
 
 // HPACK's own measure of a field, RFC 7541 §4.1.
 constexpr std::size_t field_overhead = 32;
@@ -42,9 +45,8 @@ void H2Stream::start(const StreamTimeouts& timeouts) {
     head_.clear();
     interim_.clear();
     framing_ = http::NoBody{};
+    response_left_.reset();
     trailers_.clear();
-    empty(incoming_);
-    empty(given_);
     received_.reset();
     sent_.reset();
 }
@@ -138,16 +140,35 @@ Task<Result<Bytes>> H2Stream::receive_body() {
 void H2Stream::abandon(const Failure& why) noexcept {
     if (id_ != 0) connection_.reset(std::exchange(id_, 0));
     fail(why);
+    if (lingering_) let_go();
 }
 
+// An origin may end its message by a frame of its own, some time after the last byte that it had
+// announced. Its holder need not wait for that, and a reset would be uncalled for: the stream waits
+// by itself, for a while.
 void H2Stream::release() noexcept {
-    if (id_ != 0) connection_.reset(std::exchange(id_, 0));
+    const bool only_the_end_is_due =
+        id_ != 0 && response_left_ == std::uint64_t{0} && request_complete_ && outgoing_.empty();
+    if (!only_the_end_is_due) {
+        if (id_ != 0) connection_.reset(std::exchange(id_, 0));
+        return let_go();
+    }
+    lingering_ = true;
+    deadlines_.start({.response_head = {}, .response_body = linger_time, .write = {}});
+    deadlines_.note_head_given();
+    deadlines_.set_awaiting(true);
+}
+
+void H2Stream::let_go() noexcept {
+    lingering_ = false;
     deadlines_.stop();
+    empty(incoming_);
+    empty(given_);
     connection_.released(*this);
 }
 
 void H2Stream::fail(const Failure& failure) {
-    if (!failure_ && !end_received_) failure_ = failure;
+    if (!failure_ && !is_complete()) failure_ = failure;
     received_.notify();
     sent_.notify();
 }
@@ -179,6 +200,7 @@ H2Stream::Taken H2Stream::take_field(Bytes name, Bytes value) {
 
 void H2Stream::end_head(bool end_of_stream) {
     if (section_ == Section::trailers) return take_end();
+    if (head_.status < 100) return abandon({Errc::malformed, Side::origin});  // RFC 9110 §15
     if (head_.status < 200) {
         if (++interim_count_ > limits_.interim_heads) {
             return abandon({Errc::malformed, Side::origin});
@@ -193,6 +215,8 @@ void H2Stream::end_head(bool end_of_stream) {
             if (std::holds_alternative<http::Chunked>(framing_)) framing_ = http::Sized{0};
             end_received_ = true;
         }
+        if (const auto* sized = std::get_if<http::Sized>(&framing_)) response_left_ = sized->bytes;
+        if (std::holds_alternative<http::NoBody>(framing_)) response_left_ = 0;
         head_complete_ = true;
     }
     received_.notify();
@@ -200,6 +224,7 @@ void H2Stream::end_head(bool end_of_stream) {
 }
 
 void H2Stream::take_data(Bytes data) {
+    if (response_left_) *response_left_ -= std::min<std::uint64_t>(*response_left_, data.size());
     incoming_.append(data);
     received_.notify();
 }
@@ -233,6 +258,7 @@ void H2Stream::closed(std::optional<Failure> failure) {
     if (failure) fail(*failure);
     received_.notify();
     sent_.notify();
+    if (lingering_) let_go();
 }
 
 }  // namespace nikawa::origin

@@ -89,12 +89,13 @@ public:
     /// Whether it never was.
     [[nodiscard]] bool is_unsent() const { return !submitted_; }
     /// Whether the whole response arrived.
-    [[nodiscard]] bool is_complete() const { return end_received_; }
+    [[nodiscard]] bool is_complete() const { return head_complete_ && end_received_; }
 
     std::size_t live_index = 0;  ///< its place in the session's list
 
 private:
     void release() noexcept override;
+    void let_go() noexcept;
     void fail(const Failure& failure);
 
     H2Connection& connection_;
@@ -126,6 +127,8 @@ private:
     std::size_t interim_count_ = 0;
     http::ResponseHead given_interim_;
     http::BodyFraming framing_;
+    std::optional<std::uint64_t> response_left_;  // of a body whose length is known
+    bool lingering_ = false;                      // released; only the end of the response is due
     http::FieldBlock trailers_;
     std::string incoming_;  // arrived and not asked for
     std::string given_;     // the piece the holder has

@@ -175,6 +175,11 @@ void OriginPool::close() {
     for (Member* member : std::vector{members_}) member->session->drain();
 }
 
+void OriginPool::cut_off() {
+    close();
+    for (Member* member : std::vector{members_}) member->session->close(closed_failure);
+}
+
 bool OriginPool::is_empty() const { return members_.empty() && waiters_.empty() && dials_ == 0; }
 
 PoolCounts OriginPool::counts() const {

@@ -34,6 +34,11 @@ void PoolSet::close() {
     for (auto& [origin, pool] : pools_) pool->close();
 }
 
+void PoolSet::cut_off() {
+    close();
+    for (auto& [origin, pool] : pools_) pool->cut_off();
+}
+
 void PoolSet::expire() noexcept {
     for (auto& [origin, pool] : pools_) pool->upkeep();
     std::erase_if(pools_, [](const auto& entry) { return entry.second->is_empty(); });

@@ -10,8 +10,16 @@ namespace {
 
 constexpr Failure gone{Errc::client_gone, Side::client};
 
-// chocon logs the path without the query, which may hold what does not belong in a log.
-std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+// What is before an @ may be a password, and does not belong in a log.
+std::string_view without_userinfo(std::string_view text) {
+    return text.substr(text.rfind('@') + 1);  // npos + 1 is 0
+}
+
+// chocon logs the path without the query, which may hold what does not belong in a log, either.
+std::string_view path_of(std::string_view target) {
+    const auto path = target.substr(0, target.find('?'));
+    return path.starts_with('/') ? path : without_userinfo(path);
+}
 
 std::string_view protocol_text(net::Protocol protocol) {
     return protocol == net::Protocol::http_2 ? "h2" : "http/1.1";
@@ -78,8 +86,9 @@ Result<void> ExchangeRun::prepare() {
     origin_text_ = origin_.to_string();
     // An HTTP/1.0 client need not name anyone.
     const bool keeps_host = settings.fixed_origin && !host_.empty();
+    if (keeps_host && !is_authority(host_)) return Failure{Errc::bad_host, Side::client};
     const std::string authority = keeps_host ? host_ : origin_.authority();
-    to_origin(head, authority, id_is_ours_ ? request_id() : std::string_view{}, settings.identity);
+    to_origin(head, authority, request_id(), settings.identity);
     return {};
 }
 
@@ -194,12 +203,7 @@ Task<Result<void>> ExchangeRun::relay_body(http::BodyFraming framing) {
             if (!sent) co_return sent;
             continue;
         }
-        const auto finished =
-            co_await exchange_.finish_response(*piece, stream.response_trailers());
-        // An origin may end its message by a frame of its own, after the last byte that it had
-        // announced; letting go before that would reset the stream.
-        if (finished && !piece->empty() && !stream.was_last_piece()) co_await stream.receive_body();
-        co_return finished;
+        co_return co_await exchange_.finish_response(*piece, stream.response_trailers());
     }
 }
 
@@ -231,7 +235,7 @@ void ExchangeRun::log() {
     record_.method = head.method;
     record_.path = path_of(head.target);
     record_.user_agent = head.fields.find(http::FieldId::user_agent).value_or("");
-    record_.host = host_;
+    record_.host = without_userinfo(host_);
     record_.request_id = request_id();
     record_.origin = origin_text_;
     record_.request_bytes = exchange_.request_bytes();

@@ -13,6 +13,7 @@ Task<Result<void>> RequestBody::prefetch() {
     if (std::holds_alternative<http::NoBody>(framing) || (sized != nullptr && sized->bytes == 0)) {
         complete_ = true;
     }
+    if (!complete_) exchange_.ask_for_body();
     if (complete_ || sized == nullptr || sized->bytes > replay_bytes_) co_return Result<void>{};
     for (;;) {
         const auto piece = co_await exchange_.receive_body();

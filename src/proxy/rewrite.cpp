@@ -90,10 +90,21 @@ void add_via(FieldBlock& fields, http::Version received, std::string_view via_na
 
 }  // namespace
 
+bool is_authority(std::string_view text) {
+    const auto may_stand = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view{".-_:[]"}.find(c) != std::string_view::npos;
+    };
+    return !text.empty() && std::all_of(text.begin(), text.end(), may_stand);
+}
+
 Result<void> normalize_target(http::RequestHead& head) {
     constexpr Failure bad_target{Errc::bad_head, Side::client};
     constexpr std::string_view scheme = "http://";
     const std::string_view target = head.target;
+    // CONNECT has a form of its own, and an answer that would turn a pooled connection into a
+    // tunnel (RFC 9110 §9.3.6). A fragment is never sent (RFC 9112 §3.2).
+    if (head.method == "CONNECT" || target.find('#') != target.npos) return bad_target;
     if (target.starts_with('/')) return {};
     if (target == "*") {
         if (head.method != "OPTIONS") return bad_target;
@@ -102,6 +113,7 @@ Result<void> normalize_target(http::RequestHead& head) {
     if (!http::equal_ignoring_case(target.substr(0, scheme.size()), scheme)) return bad_target;
     const auto rest = target.substr(scheme.size());
     const auto authority = rest.substr(0, rest.find_first_of("/?"));
+    if (!is_authority(authority)) return bad_target;
     head.fields.set("Host", authority);
     const auto path_and_query = rest.substr(authority.size());
     std::string target_now{path_and_query.starts_with('/') ? "" : "/"};
@@ -129,13 +141,13 @@ bool is_loop(const http::RequestHead& head, std::string_view via_name) {
 
 void to_origin(http::RequestHead& head,
                std::string_view host,
-               std::string_view made_id,
+               std::string_view request_id,
                const Identity& identity) {
     drop_hop_by_hop(head.fields, identity, [](const Field& field) {
         return field.id == FieldId::expect || field.id == FieldId::proxy_authorization;
     });
     head.fields.set("Host", host);
-    if (!made_id.empty()) head.fields.set(identity.request_id_field, made_id);
+    head.fields.set(identity.request_id_field, request_id);
     add_via(head.fields, head.version, identity.via_name);
 }
 

@@ -242,8 +242,11 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
         {"--http-marker=a.b", labels},
         {"--https-marker=" + std::string(64, 'a'), labels},
         {"--request-id-field=X Request",
-         ": must be a field name: letters, digits and !#$%&'*+-.^_`|~"},
-        {"--request-id-field=", ": must be a field name: letters, digits and !#$%&'*+-.^_`|~"},
+         ": must be a field name that has no other meaning: letters, digits and !#$%&'*+-.^_`|~"},
+        {"--request-id-field=Content-Length",
+         ": must be a field name that has no other meaning: letters, digits and !#$%&'*+-.^_`|~"},
+        {"--request-id-field=",
+         ": must be a field name that has no other meaning: letters, digits and !#$%&'*+-.^_`|~"},
         {"--via-name=a/b", ": must be a token: letters, digits and !#$%&'*+-.^_`|~"},
     };
     for (const auto& row : rows) EXPECT_EQ(refusal({row.argument}), row.argument + row.text);

@@ -13,7 +13,7 @@ constexpr http::HeadLimits wide{};
 void require_sound_head(const http::RequestHead& head) {
     require(!head.method.empty() && !head.target.empty());
     for (const char c : head.method) require(is_token_byte(c));
-    for (const char c : head.target) require(c > ' ' && c < 0x7f);
+    for (const char c : head.target) require(static_cast<unsigned char>(c) > ' ' && c != 0x7f);
     require(head.fields.size() <= limits.fields);
     require_sound(head.fields);
 }

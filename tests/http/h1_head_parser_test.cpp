@@ -88,8 +88,6 @@ TEST(ParseRequest, ReadsTheRequestLine) {
         {"GET /a\x01 HTTP/1.1\r\n\r\n", "bad_head"},
         {std::string{"GET /a\0 HTTP/1.1\r\n\r\n", 20}, "bad_head"},
         {"GET /a\x7f HTTP/1.1\r\n\r\n", "bad_head"},
-        {"GET /\xc3\xbc HTTP/1.1\r\n\r\n", "bad_head"},
-        {"GET /\x80 HTTP/1.1\r\n\r\n", "bad_head"},
         // Parts that are missing.
         {"GET HTTP/1.1\r\n\r\n", "bad_head"},
         {"GET /\r\n\r\n", "bad_head"},

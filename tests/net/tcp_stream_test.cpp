@@ -173,6 +173,13 @@ TEST_F(WatchPeerTest, IsEndedByNull) {
     EXPECT_EQ(closed.count, 0);
 }
 
+TEST_F(WatchPeerTest, HearsOfAnEndBehindUnreadData) {
+    ours->watch_peer(&closed);
+    await(send_all(*theirs, "unread"));
+    theirs.reset();
+    run_until([&] { return closed.count == 1; });
+}
+
 TEST_F(WatchPeerTest, HearsOfAResetBehindUnreadData) {
     ours->watch_peer(&closed);
     await(send_all(*theirs, "unread"));

@@ -103,6 +103,8 @@ TEST_F(H2SessionTest, MalformedResponsesResetTheirStreamAlone) {
         {{":status", "2000"}},
         {{"x-no", "status"}},
         {{":status", "101"}},
+        {{":status", "099"}},
+        {{":status", "000"}},
         {{":status", "200"}, {"content-length", "1"}, {"content-length", "2"}},
     };
     connect();
@@ -146,6 +148,40 @@ TEST_F(H2SessionTest, GarbageEndsTheSession) {
     EXPECT_FALSE(loop.result_of(lease->receive_head()).has_value());
     EXPECT_TRUE(session->is_retired());
     lease.reset();
+    loop.run();
+    EXPECT_TRUE(ended);
+}
+
+// A frame of its own may end a message whose length is known, RFC 9113 §8.1.
+TEST_F(H2SessionTest, AWholeResponseThatIsReleasedWaitsForItsEndByItself) {
+    connect();
+    for (const bool the_end_comes : {true, false}) {
+        const auto id = static_cast<std::int32_t>(2 * origin->requests().size() + 1);
+        auto lease = get("/");
+        origin->send_head(id, {{":status", "200"}, {"content-length", "5"}}, false);
+        origin->send_body(id, "whole", false);
+        loop.run();
+        ASSERT_EQ(status_of(lease), 200U);
+        ASSERT_EQ(*loop.result_of(lease->receive_body()), "whole");
+        lease.reset();
+        loop.run();
+        EXPECT_EQ(origin->requests().at(id).reset_with, -1);
+        EXPECT_EQ(session->streams(), 1U);
+        if (the_end_comes) origin->send_body(id, "", true);
+        loop.advance(5s);
+        EXPECT_EQ(origin->requests().at(id).reset_with, the_end_comes ? -1 : NGHTTP2_CANCEL);
+        EXPECT_EQ(session->streams(), 0U);
+    }
+}
+
+TEST_F(H2SessionTest, AStreamThatWaitsForItsEndGoesWithTheSession) {
+    connect();
+    auto lease = get("/");
+    origin->send_head(1, {{":status", "200"}, {"content-length", "0"}}, false);
+    loop.run();
+    ASSERT_EQ(status_of(lease), 200U);
+    lease.reset();
+    origin->close();
     loop.run();
     EXPECT_TRUE(ended);
 }

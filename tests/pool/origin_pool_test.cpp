@@ -298,6 +298,19 @@ TEST_F(OriginPoolTest, AnIdleSessionThatTheOriginClosesIsForgotten) {
     EXPECT_FALSE(pool->try_acquire().has_value());
 }
 
+TEST_F(OriginPoolTest, CuttingOffEndsASessionWhoseOriginReadsNothing) {
+    auto& origin = warm_h2(10);
+    auto& holder = ask();
+    send(holder.acquired());
+    origin.stream().limit_read(0);
+    pool->cut_off();
+    loop.run();
+    EXPECT_FALSE(pool->is_empty());  // its stream is still held
+    holder.acquired().lease.reset();
+    loop.run();
+    EXPECT_TRUE(pool->is_empty());
+}
+
 TEST_F(OriginPoolTest, ASessionThatWasToldToGoIsNotGivenOut) {
     auto& old = warm_h2(10);
     auto& holder = ask();

@@ -44,6 +44,20 @@ TEST_F(ForwarderLogTest, TellsTheFactsOfAnExchange) {
               R"("trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"})");
 }
 
+TEST_F(ForwarderLogTest, TellsNoPassword) {
+    for (const std::string& head :
+         {std::string{"GET http://user:secret@o.example.ccnproxy-https/ HTTP/1.1\r\nHost: x\r\n"},
+          std::string{"GET ftp://user:secret@o.example/x HTTP/1.1\r\nHost: x\r\n"},
+          std::string{"GET / HTTP/1.1\r\nHost: user:secret@o.example.ccnproxy-https\r\n"}}) {
+        auto& client = connect();
+        client.send(head + "\r\n").expect_head("HTTP/1.1 400");
+        EXPECT_TRUE(client.finished());
+    }
+    const auto lines = log_lines();
+    ASSERT_EQ(lines.size(), 3U);
+    for (const auto& line : lines) EXPECT_EQ(line.find("secret"), std::string::npos) << line;
+}
+
 TEST_F(ForwarderLogTest, TellsThatASessionWasReused) {
     auto& origin = dialer.connect_h1();
     auto& client = connect();

@@ -89,6 +89,17 @@ TEST_F(ForwarderUploadsTest, AnswersExpectItselfAndDoesNotSendItOn) {
     EXPECT_TRUE(client.finished());
 }
 
+TEST_F(ForwarderUploadsTest, AnswersExpectBeforeThereIsAnOrigin) {
+    auto& client = connect();
+    client.send(request("PUT /", "Expect: 100-continue\r\n" + sized(1'000'000)))
+        .expect("HTTP/1.1 100 Continue\r\n\r\n");
+    EXPECT_TRUE(client.finished());
+    EXPECT_EQ(dialer.waiting(), 1U);
+    dialer.fail_waiting();
+    client.expect_head("HTTP/1.1 502");
+    EXPECT_TRUE(client.finished());
+}
+
 TEST_F(ForwarderUploadsTest, HoldsLittleOfTheBodyWhenTheOriginIsSlow) {
     const auto body = repeated("0123456789abcdef", 32 * 1024);
     dialer.wire.capacity = 1024;

@@ -85,7 +85,7 @@ TEST(ToOrigin, ConnectionCannotTakeAwayWhatTheMessageNeeds) {
 TEST(ToOrigin, ConnectionCannotTakeAwayTheRequestId) {
     http::RequestHead head;
     head.fields = block({{"Connection", "x-chocon-id"}, {"X-Chocon-Id", "theirs"}});
-    to_origin(head, "o", "", identity);
+    to_origin(head, "o", "theirs", identity);
     EXPECT_EQ(head.fields.find("X-Chocon-Id"), "theirs");
 }
 
@@ -104,7 +104,7 @@ TEST(ToOrigin, AddsItsViaAfterOthers) {  // RFC 9110 §7.6.3
     http::RequestHead head;
     head.version = http::Version::http_1_0;
     head.fields = block({{"Host", "x"}, {"Via", "1.1 other"}, {"X-Chocon-Id", "theirs"}});
-    to_origin(head, "o", "", identity);
+    to_origin(head, "o", "theirs", identity);
     EXPECT_EQ(fields_of(head.fields),
               (Fields{{"Host", "o"},
                       {"Via", "1.1 other"},
@@ -161,7 +161,14 @@ TEST(NormalizeTarget, FollowsTheTable) {  // RFC 9112 §3.2
         const char* host;
     } rows[] = {
         {"GET", "/", "/", "given"},
-        {"GET", "/a%2Fb//c?d=/e#", "/a%2Fb//c?d=/e#", "given"},
+        {"GET", "/a%2Fb//c?d=/e", "/a%2Fb//c?d=/e", "given"},
+        {"GET", "/\xc3\xbc", "/\xc3\xbc", "given"},
+        {"GET", "/a#b", nullptr, "given"},
+        {"GET", "http://user:secret@o.example/", nullptr, "given"},
+        {"GET", "http://o.example\\@evil.example/", nullptr, "given"},
+        {"GET", "http:///a", nullptr, "given"},
+        {"CONNECT", "/", nullptr, "given"},
+        {"CONNECT", "http://o.example/", nullptr, "given"},
         {"GET", "http://o.example/a?b", "/a?b", "o.example"},
         {"GET", "HTTP://o.example:8080?b", "/?b", "o.example:8080"},
         {"GET", "http://o.example", "/", "o.example"},

@@ -41,6 +41,10 @@ public:
     /// `interrupt_receive()`.
     virtual Task<Result<Bytes>> receive_body() = 0;
 
+    /// Tells a client that waits for it to go on and send the body: before a stream is waited for,
+    /// which may take a dial. `receive_body()` does it otherwise.
+    virtual void ask_for_body() = 0;
+
     /// Makes a waiting `receive_body()` return `abandoned`; nothing is lost, the next call goes on.
     virtual void interrupt_receive() noexcept = 0;
 

@@ -30,7 +30,8 @@ public:
     /// Errors (side client): bad_head, head_too_large, target_too_long; bad_framing for lengths and
     /// codings that contradict each other, though `request_framing()` is who judges them. Refused:
     /// bare LF or CR, obs-fold, white space around a name, control bytes, names that are no tokens,
-    /// bytes other than visible ASCII in the target, versions other than 1.0 and 1.1.
+    /// white space and control bytes in the target, versions other than 1.0 and 1.1. (Bytes from 0x80
+    /// on pass in a target: clients send unencoded UTF-8, and it is not ours to change.)
     Result<std::size_t> parse_request(Bytes input, RequestHead& head);
 
     /// The same for a response head; a missing reason phrase is accepted with or without the space

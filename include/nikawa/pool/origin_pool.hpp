@@ -88,6 +88,9 @@ public:
     /// Gives out nothing more; sessions end as they become idle, waiters fail.
     void close();
 
+    /// The same, and ends all sessions at once: their streams fail with pool_closed.
+    void cut_off();
+
     /// Whether it holds nothing: no session, dial or waiter.
     [[nodiscard]] bool is_empty() const;
 

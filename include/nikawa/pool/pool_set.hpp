@@ -20,6 +20,9 @@ public:
     /// Closes every pool: nothing more is given out, sessions end as they become idle.
     void close();
 
+    /// The same, and ends all sessions at once.
+    void cut_off();
+
     [[nodiscard]] std::size_t size() const { return pools_.size(); }
 
 private:

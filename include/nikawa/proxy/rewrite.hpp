@@ -15,9 +15,14 @@ struct Identity {
     std::string request_id_field;  ///< "X-Chocon-Id"
 };
 
+/// Whether `text` is made of what a host and a port are made of: no userinfo, no white space,
+/// nothing that another parser could read as something else (RFC 9110 §4.2.4).
+bool is_authority(std::string_view text);
+
 /// Takes the authority out of an absolute-form target (RFC 9112 §3.2.2): it stands in Host
 /// afterwards, whatever Host said, and the target is in origin-form. Other forms stay as they are.
-/// Errors: bad_head for a target that is neither origin-form, absolute http nor `*` of OPTIONS.
+/// Errors: bad_head for a target that is neither origin-form, absolute http nor `*` of OPTIONS, for
+/// one with a fragment or userinfo, and for CONNECT.
 Result<void> normalize_target(http::RequestHead& head);
 
 /// Whether a request has been here before: our own Via entry, or chocon's X-Chocon-Ver.
@@ -25,11 +30,11 @@ bool is_loop(const http::RequestHead& head, std::string_view via_name);
 
 /// Makes a client's request the one for the origin (RFC 9110 §7.6): connection-specific fields and
 /// those that Connection names go, as do Expect (answered by us) and the proxy's own credentials;
-/// Host is `host`; our Via entry is added, and `made_id` as the request id unless it is empty: then
-/// the client's own stays. All else stays, in its order.
+/// Host is `host`; `request_id`, which must not point into `head`, is the one value of its field;
+/// our Via entry is added. All else stays, in its order.
 void to_origin(http::RequestHead& head,
                std::string_view host,
-               std::string_view made_id,
+               std::string_view request_id,
                const Identity& identity);
 
 /// Makes an origin's response the one for the client: connection-specific fields go, the request id
