@@ -1,5 +1,6 @@
 #include "nikawa/daemon/daemon.hpp"
 
+#include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -32,6 +33,14 @@ void raise_descriptor_limit() {
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Buffers of 64 KiB come and go with every large response. By default the allocator gives the end
+// of its heap back to the system at 128 KiB and has it cleared page by page when it is asked for
+// again.
+void keep_freed_memory() {
+    constexpr int kept_bytes = 8 * 1024 * 1024;
+    mallopt(M_TRIM_THRESHOLD, kept_bytes);
 }
 
 net::TrustStore trust_store(const Options& options, const demo::Demonstration* demonstration) {
@@ -195,6 +204,7 @@ void Daemon::close_all() {
 int run_daemon(Options options) {
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
+    keep_freed_memory();
     spdlog::set_default_logger(spdlog::stderr_logger_mt("nikawa"));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z [%l] %v");
     spdlog::set_level(spdlog::level::from_str(options.log_level));
