@@ -129,13 +129,16 @@ std::size_t FieldBlock::count(FieldId id) const {
 }
 
 bool FieldBlock::lists(FieldId id, std::string_view token) const {
+    return std::ranges::any_of(entries_, [&](const Entry& entry) {
+        return entry.id == id && is_listed(field(entry).value, token);
+    });
+}
+
+bool is_listed(std::string_view list, std::string_view token) {
     bool found = false;
-    for (const Entry& entry : entries_) {
-        if (entry.id != id) continue;
-        for_each_in_list(field(entry).value, [&](std::string_view element) {
-            found = found || equal_ignoring_case(element, token);
-        });
-    }
+    for_each_in_list(list, [&](std::string_view element) {
+        found = found || equal_ignoring_case(element, token);
+    });
     return found;
 }
 

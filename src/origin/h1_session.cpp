@@ -23,22 +23,11 @@ constexpr std::size_t large_buffer_bytes = 64 * 1024;
 constexpr Failure malformed{Errc::malformed, Side::origin};
 constexpr Failure unwanted{Errc::abandoned, Side::self};
 
-bool has_connection_option(const http::FieldBlock& fields, std::string_view option) {
-    bool found = false;
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-        if (fields[i].id != http::FieldId::connection) continue;
-        http::for_each_in_list(fields[i].value, [&](std::string_view element) {
-            found |= http::equal_ignoring_case(element, option);
-        });
-    }
-    return found;
-}
-
 // RFC 9112 §9.3.
 bool means_to_go_on(const http::ResponseHead& head) {
-    if (has_connection_option(head.fields, "close")) return false;
-    return head.version == http::Version::http_1_1 ||
-           has_connection_option(head.fields, "keep-alive");
+    constexpr auto connection = http::FieldId::connection;
+    if (head.fields.lists(connection, "close")) return false;
+    return head.version == http::Version::http_1_1 || head.fields.lists(connection, "keep-alive");
 }
 
 }  // namespace

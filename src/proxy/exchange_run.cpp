@@ -154,7 +154,7 @@ Task<Result<void>> ExchangeRun::exchange_messages() {
     if (body_.is_streamed()) {
         body_.start(stream);
     } else {
-        const auto sent = co_await body_.send_complete(stream);
+        const auto sent = co_await body_.send(stream);
         // An origin may answer and close without reading the body: the answer counts.
         if (!sent && !stream.has_response_begun()) co_return sent;
     }

@@ -25,14 +25,6 @@ Task<Result<void>> RequestBody::prefetch() {
     co_return Result<void>{};
 }
 
-Task<Result<void>> RequestBody::send_complete(origin::OriginStream& stream) {
-    if (!kept_.empty()) {
-        const auto sent = co_await stream.send_body(kept_);
-        if (!sent) co_return sent;
-    }
-    co_return co_await stream.finish_body(exchange_.request_trailers());
-}
-
 void RequestBody::start(origin::OriginStream& stream) {
     stream_ = &stream;
     stopped_ = false;

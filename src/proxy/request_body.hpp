@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "nikawa/client/client_exchange.hpp"
@@ -28,10 +27,10 @@ public:
     /// Errors: those of the client.
     Task<Result<void>> prefetch();
 
-    /// Sends a body that is complete in memory.
-    Task<Result<void>> send_complete(origin::OriginStream& stream);
+    /// Sends the body: what was kept, then the rest as it comes from the client.
+    Task<Result<void>> send(origin::OriginStream& stream);
 
-    /// Starts sending the rest as it comes, beside whoever receives the response. A client's
+    /// Starts doing so beside whoever receives the response. A client's
     /// failure abandons the stream with it.
     void start(origin::OriginStream& stream);
 
@@ -41,7 +40,6 @@ public:
 
 private:
     Task<void> run();
-    Task<Result<void>> send(origin::OriginStream& stream);
     void keep(Bytes piece);
 
     loop::Loop& loop_;

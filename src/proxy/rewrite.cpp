@@ -1,7 +1,6 @@
 #include "nikawa/proxy/rewrite.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace nikawa::proxy {
 namespace {
@@ -56,20 +55,13 @@ std::string listed_in_connection(const FieldBlock& fields, const Identity& ident
     return listed;
 }
 
-bool is_listed(std::string_view list, std::string_view name) {
-    bool found = false;
-    http::for_each_in_list(
-        list, [&](std::string_view item) { found |= http::equal_ignoring_case(item, name); });
-    return found;
-}
-
 template <class Drop>
 void drop_hop_by_hop(FieldBlock& fields, const Identity& identity, Drop drop_also) {
     const auto listed =
         fields.find(FieldId::connection) ? listed_in_connection(fields, identity) : std::string{};
     fields.remove_if([&](const Field& field) {
         return is_connection_specific(field.id) || drop_also(field) ||
-               (!listed.empty() && is_listed(listed, field.name));
+               (!listed.empty() && http::is_listed(listed, field.name));
     });
 }
 

@@ -120,4 +120,7 @@ void for_each_in_list(std::string_view list, Visit visit) {
     }
 }
 
+/// Whether `token` is an element of the list, ASCII letters in any case.
+bool is_listed(std::string_view list, std::string_view token);
+
 }  // namespace nikawa::http

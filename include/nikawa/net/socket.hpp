@@ -48,7 +48,7 @@ public:
     /// Has the listener told anew if there is something to read, or an end, that was told before.
     void tell_again() noexcept;
 
-    /// The peer has ended its side, and all that it sent has been read; or the connection broke.
+    /// The peer has ended its side, though something it sent may be unread; or the connection broke.
     [[nodiscard]] bool is_peer_gone() const noexcept;
 
     /// What became of a connect, once writable: 0 or an errno.
