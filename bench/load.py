@@ -32,7 +32,8 @@ os.environ.setdefault("NIKAWA", str(ROOT / "build/release/nikawa"))
 sys.path.insert(0, str(ROOT / "tests/system"))
 sys.dont_write_bytecode = True
 
-from harness import Certificates, NameServer, accepts, free_port, spawn, wait_until  # noqa: E402
+from harness import Certificates, NameServer, free_port  # noqa: E402
+from origin import Origin  # noqa: E402
 from proxies import KINDS, ORIGIN_NAME, SESSION_NAMES, Setting  # noqa: E402
 
 UPLOAD_BYTES = 10_000_000
@@ -66,30 +67,6 @@ MEMORY = {
 }
 
 
-class Origin:
-    """nginx, on the load's core."""
-
-    def __init__(self, directory, certificates, pin):
-        self.ports = {name: free_port() for name in ("h2", "h1", "nothing")}
-        files = directory / "files"
-        files.mkdir()
-        for name, size in FILES.items():
-            (files / name).write_bytes(os.urandom(size))
-        pem, key = certificates.issue(ORIGIN_NAME, "*.sessions.test")
-        text = (ROOT / "bench/origin.conf.in").read_text()
-        for name, value in {"directory": directory, "pem": pem, "key": key, **self.ports}.items():
-            text = text.replace(f"@{name}@", str(value))
-        conf = directory / "nginx.conf"
-        conf.write_text(text)
-        self.process = spawn(*pin, "nginx", "-e", directory / "error.log", "-c", conf)
-        wait_until(lambda: all(accepts(f"127.0.0.1:{port}") for port in self.ports.values()),
-                   "the origin")
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait(20)
-
-
 class Bench:
     def __init__(self, arguments, directory):
         cores = sorted(os.sched_getaffinity(0))
@@ -98,10 +75,13 @@ class Bench:
         proxy_pin = ["taskset", "-c", str(cores[1])] if len(cores) > 1 else []
         certificates = Certificates(directory)
         self.names = NameServer()
-        (directory / "origin").mkdir()
-        self.origin = Origin(directory / "origin", certificates, self.load_pin)
-        setting = Setting(directory, certificates.ca, self.origin.ports, self.names.address,
-                          proxy_pin)
+        ports = {protocol: free_port() for protocol in ("h2", "h1")}
+        self.origin = Origin(directory / "origin",
+                             certificates.issue(ORIGIN_NAME, "*.sessions.test"),
+                             *(f"127.0.0.1:{port}" for port in ports.values()),
+                             files=FILES, run=self.load_pin)
+        self.origin.start()
+        setting = Setting(directory, certificates.ca, ports, self.names.address, proxy_pin)
         self.proxies = [kind(setting, protocol) for name in arguments.proxies
                         for kind, protocols in [KINDS[name]] for protocol in protocols]
         self.results = {proxy.name: {} for proxy in self.proxies}

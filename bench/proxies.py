@@ -114,13 +114,9 @@ class Nghttpx(Proxy):
     version_option = ("--version",)
 
     def command(self):
-        way = "tls;proto=" + {"h2": "h2", "h1": "http/1.1"}[self.protocol]
-        backends = "".join(f"backend=127.0.0.1,{self.origin_port};{name}/;{way};sni={name}\n"
-                           for name in SESSION_NAMES)
         return [self.program, "--conf", self.write("nghttpx.conf", f"""
 frontend=127.0.0.1,{self.port};no-tls
-backend=127.0.0.1,{self.origin_port};;{way};sni={ORIGIN_NAME}
-{backends}
+{self.backends()}
 cacert={self.setting.ca}
 workers=1
 single-thread=yes
@@ -134,13 +130,21 @@ rlimit-nofile=20000
 no-ocsp=yes
 """)]
 
+    def way(self):
+        """How a backend is spoken to."""
+        return "tls;proto=" + {"h2": "h2", "h1": "http/1.1"}[self.protocol]
+
+    def backends(self):
+        patterns = {"": ORIGIN_NAME, **{name + "/": name for name in SESSION_NAMES}}
+        return "".join(f"backend=127.0.0.1,{self.origin_port};{pattern};{self.way()};sni={name}\n"
+                       for pattern, name in patterns.items())
+
 
 class Haproxy(Proxy):
     program = "haproxy"
     version_option = ("-v",)
 
     def command(self):
-        alpn = {"h2": "h2", "h1": "http/1.1"}[self.protocol]
         return [self.program, "-db", "-f", self.write("haproxy.cfg", f"""
 global
     nbthread 1
@@ -156,12 +160,22 @@ defaults
     timeout http-keep-alive 1h
 frontend in
     bind 127.0.0.1:{self.port}
+{self.backends()}
+""")]
+
+    def server_options(self):
+        alpn = {"h2": "h2", "h1": "http/1.1"}[self.protocol]
+        return (f"ssl verify required ca-file {self.setting.ca} sni req.hdr(host),host_only "
+                f"alpn {alpn} pool-purge-delay 1h pool-low-conn 1000")
+
+    def backends(self):
+        """The rest of the frontend, and the backends."""
+        return f"""
     default_backend origin
 backend origin
     http-reuse always
-    server origin 127.0.0.1:{self.origin_port} ssl verify required ca-file {self.setting.ca} \
-sni req.hdr(host),host_only alpn {alpn} pool-purge-delay 1h pool-low-conn 1000
-""")]
+    server origin 127.0.0.1:{self.origin_port} {self.server_options()}
+"""
 
 
 class Nginx(Proxy):
@@ -171,7 +185,6 @@ class Nginx(Proxy):
     def command(self):
         temporary = "\n".join(f"{kind}_temp_path {self.directory}/{kind};" for kind in
                               ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        sites = "".join(self._site(name, "") for name in SESSION_NAMES)
         return [self.program, "-e", self.directory / "error.log", "-c", self.write("nginx.conf", f"""
 daemon off;
 master_process off;
@@ -191,15 +204,20 @@ http {{
     proxy_ssl_verify on;
     proxy_ssl_trusted_certificate {self.setting.ca};
     proxy_ssl_server_name on;
-    {self._site(ORIGIN_NAME, " default_server")}
-    {sites}
+    {self.sites()}
 }}
 """)]
 
-    def _site(self, name, parameter):
+    def sites(self):
+        address = f"127.0.0.1:{self.origin_port}"
+        return (self.site(ORIGIN_NAME, [address], " default_server")
+                + "".join(self.site(name, [address]) for name in SESSION_NAMES))
+
+    def site(self, name, addresses, parameter=""):
+        servers = "".join(f"server {address};" for address in addresses)
         return f"""
     upstream {name} {{
-        server 127.0.0.1:{self.origin_port};
+        {servers}
         keepalive 64;
         keepalive_requests 100000000;
         keepalive_timeout 1h;
