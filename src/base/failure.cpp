@@ -42,6 +42,8 @@ constexpr Words words(Errc code) {
         case Errc::stream_refused:
             return {"stream_refused", "the origin refused the request without acting on it"};
         case Errc::stream_reset: return {"stream_reset", "the origin reset the stream"};
+        case Errc::path_in_doubt:
+            return {"path_in_doubt", "the path to the origin has gone silent"};
         case Errc::peer_closed:
             return {"peer_closed",
                     "the origin closed the connection before its response was complete"};

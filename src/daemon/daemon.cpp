@@ -10,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <iostream>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -26,6 +27,9 @@ namespace {
 
 // A shard that is busier than this lets the next one have new connections.
 constexpr double full_load = 0.7;
+
+// How soon it is noticed at the start that all sessions are there.
+constexpr auto warm_poll_interval = std::chrono::milliseconds{5};
 
 // Every connection costs a descriptor or two, and the default of 1024 is soon used up.
 void raise_descriptor_limit() {
@@ -47,6 +51,13 @@ net::TrustStore trust_store(const Options& options, const demo::Demonstration* d
     if (demonstration != nullptr) return net::TrustStore::from_pem(demonstration->ca_pem());
     if (!options.ca_file.empty()) return net::TrustStore::from_file(options.ca_file);
     return net::TrustStore::system();
+}
+
+std::unique_ptr<demo::Demonstration> start_demonstration(const Options& options) {
+    if (!options.demo) return nullptr;
+    auto started = demo::Demonstration::start(options.demo_rtt);
+    if (!started) throw std::runtime_error{started.error()};
+    return std::move(*started);
 }
 
 std::unique_ptr<telemetry::LogWriter> open_access_log(const Options& options) {
@@ -83,7 +94,10 @@ public:
     void run();
 
 private:
-    void listen(std::vector<net::UniqueFd> sockets);
+    void open_state_file();
+    void warm_up();
+    void wait_until_warm();
+    void begin_to_accept();
     void accept(std::unique_ptr<net::TcpStream> stream);
     void wait_for_signal();
     void take_signal(int signal);
@@ -93,45 +107,97 @@ private:
     Options options_;
     PidFile pid_file_;
     std::unique_ptr<demo::Demonstration> demonstration_;
+    std::vector<net::UniqueFd> sockets_;  // until we accept
     std::unique_ptr<telemetry::LogWriter> log_writer_;
+    net::TrustStore trust_;
+    admin::StatsBoard stats_;
+    RememberedOrigins remembered_;
+    std::unique_ptr<StateFile> state_file_;
     ShardSettings settings_;
+    std::optional<ShardCommons> commons_;
     std::vector<std::unique_ptr<Shard>> shards_;  // the first one accepts, on the main thread
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     std::unique_ptr<boost::asio::signal_set> signals_;
     std::unique_ptr<boost::asio::steady_timer> drain_deadline_;
+    std::unique_ptr<boost::asio::steady_timer> warm_timer_;
+    std::chrono::steady_clock::time_point warming_since_;
     bool draining_ = false;
 };
 
-Daemon::Daemon(Options options) : options_(std::move(options)), pid_file_(options_.pid_file) {
-    if (options_.demo) {
-        auto started = demo::Demonstration::start(options_.demo_rtt);
-        if (!started) throw std::runtime_error{started.error()};
-        demonstration_ = std::move(*started);
-    }
+Daemon::Daemon(Options options)
+    : options_(std::move(options)),
+      pid_file_(options_.pid_file),
+      demonstration_(start_demonstration(options_)),
+      sockets_(open_sockets(options_)),
+      log_writer_(open_access_log(options_)),
+      trust_(trust_store(options_, demonstration_.get())),
+      stats_(options_.threads) {
     if (options_.via_name.empty()) options_.via_name = unique_via_name();
-    auto sockets = open_sockets(options_);
-    log_writer_ = open_access_log(options_);
-    settings_ = shard_settings(options_, ports_of(sockets));
+    open_state_file();
+    settings_ = shard_settings(options_, ports_of(sockets_));
     if (demonstration_) settings_.demo_name = demo::Demonstration::origin_name;
-    const auto trust = trust_store(options_, demonstration_.get());
+    commons_.emplace(ShardCommons{trust_, log_writer_.get(), stats_, state_file_.get()});
     for (unsigned i = 0; i < options_.threads; ++i) {
-        shards_.push_back(std::make_unique<Shard>(settings_, trust, log_writer_.get()));
+        shards_.push_back(std::make_unique<Shard>(settings_, *commons_, i));
     }
     auto& io = shards_.front()->event_loop().io();
     signals_ = std::make_unique<boost::asio::signal_set>(io, SIGTERM, SIGINT, SIGHUP);
     drain_deadline_ = std::make_unique<boost::asio::steady_timer>(io);
+    warm_timer_ = std::make_unique<boost::asio::steady_timer>(io);
     wait_for_signal();
-    listen(std::move(sockets));
 }
 
-void Daemon::listen(std::vector<net::UniqueFd> sockets) {
-    for (auto& socket : sockets) {
+void Daemon::open_state_file() {
+    const auto path = state_file_path(options_);
+    if (path.empty()) return;
+    const auto tell = [path](std::string_view trouble) {
+        spdlog::warn("state file {}: {}", path, trouble);
+    };
+    auto state = read_state_file(path, std::chrono::system_clock::now());
+    if (!state.problem.empty()) tell(state.problem + "; it is not used");
+    remembered_ = std::move(state.origins);
+    state_file_ = std::make_unique<StateFile>(path, options_.threads, tell);
+}
+
+// One shard is warmed: it is the first to get connections, and the only one unless it is busy.
+void Daemon::warm_up() {
+    warming_since_ = std::chrono::steady_clock::now();
+    shards_.front()->warm(std::exchange(remembered_, {}), options_.warm);
+    wait_until_warm();
+}
+
+// Clients that come meanwhile wait in the backlog.
+void Daemon::wait_until_warm() {
+    if (draining_) return;
+    const auto& shard = *shards_.front();
+    const auto passed = std::chrono::steady_clock::now() - warming_since_;
+    if (shard.is_warming() && passed < options_.warm_timeout) {
+        warm_timer_->expires_after(warm_poll_interval);
+        warm_timer_->async_wait([this](boost::system::error_code error) {
+            if (!error) wait_until_warm();
+        });
+        return;
+    }
+    if (const auto known = shard.known_origins(); known > 0) {
+        spdlog::info("warm: {} of {} origins in {} ms",
+                     shard.reached_origins(),
+                     known,
+                     std::chrono::duration_cast<std::chrono::milliseconds>(passed).count());
+    }
+    begin_to_accept();
+}
+
+void Daemon::begin_to_accept() {
+    for (auto& socket : sockets_) {
         listeners_.push_back(std::make_unique<net::Listener>(
             shards_.front()->event_loop(),
             std::move(socket),
             [this](std::unique_ptr<net::TcpStream> stream) { accept(std::move(stream)); }));
         spdlog::info("listening on {}", listeners_.back()->address());
     }
+    sockets_.clear();
+    notify_service_manager("READY=1");
+    if (demonstration_) demonstration_->show(listeners_.front()->port(), std::cout);
 }
 
 // Fills one shard before the next, so that warm pools are not split among threads without need.
@@ -152,14 +218,14 @@ void Daemon::accept(std::unique_ptr<net::TcpStream> stream) {
 }
 
 void Daemon::run() {
+    warm_up();
     std::vector<std::thread> threads;
     for (std::size_t i = 1; i < shards_.size(); ++i) {
         threads.emplace_back([shard = shards_[i].get()] { shard->run(); });
     }
-    notify_service_manager("READY=1");
-    if (demonstration_) demonstration_->show(listeners_.front()->port(), std::cout);
     shards_.front()->run();
     for (auto& thread : threads) thread.join();
+    state_file_.reset();
     spdlog::info("stopped");
 }
 
@@ -187,6 +253,8 @@ void Daemon::drain() {
     spdlog::info("draining: no new connections, what is in flight has {} s",
                  std::chrono::duration<double>(options_.shutdown_timeout).count());
     notify_service_manager("STOPPING=1");
+    warm_timer_->cancel();
+    sockets_.clear();
     for (auto& listener : listeners_) listener->close();
     for (auto& shard : shards_) shard->drain();
     drain_deadline_->expires_after(options_.shutdown_timeout);

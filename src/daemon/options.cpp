@@ -243,6 +243,15 @@ Options options_from_all_sources(const Given& command_line) {
 
 }  // namespace
 
+std::string state_file_path(const Options& options) {
+    if (options.state_file == "none") return {};
+    if (!options.state_file.empty()) return options.state_file;
+    const char* const directories = std::getenv("STATE_DIRECTORY");  // one, or several with colons
+    if (directories == nullptr || *directories == '\0') return {};
+    const std::string_view all{directories};
+    return std::string{all.substr(0, all.find(':'))} + "/state.json";
+}
+
 std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv) {
     try {
         const auto command_line = parse_command_line(argc, argv);

@@ -55,6 +55,14 @@ std::string directory_problem(fs::path directory, bool may_be_missing) {
     return {};
 }
 
+/// Why a file cannot be put in its place; an empty path is none.
+std::string file_problem(std::string_view option, const std::string& path) {
+    if (path.empty()) return {};
+    const auto problem = directory_problem(fs::path{path}.parent_path(), false);
+    if (problem.empty()) return {};
+    return std::string{option} + "=" + path + ": must be a file that can be written: " + problem;
+}
+
 std::string repeated_marker(const Options& options) {
     const auto equal = [](const std::string& a, const std::string& b) {
         return strcasecmp(a.c_str(), b.c_str()) == 0;
@@ -88,14 +96,10 @@ std::string problem_with(const Options& options) {
                    ": must be a directory to write to, stdout or none: " + problem;
         }
     }
-    if (!options.pid_file.empty()) {
-        const auto parent = fs::path{options.pid_file}.parent_path();
-        if (const auto problem = directory_problem(parent, false); !problem.empty()) {
-            return "--pid-file=" + options.pid_file +
-                   ": must be a file that can be written: " + problem;
-        }
+    if (auto problem = file_problem("--pid-file", options.pid_file); !problem.empty()) {
+        return problem;
     }
-    return {};
+    return file_problem("--state-file", options.state_file == "none" ? "" : options.state_file);
 }
 
 }  // namespace nikawa::daemon

@@ -74,9 +74,10 @@ OptionRule bounded_size(std::uint64_t low, std::uint64_t high, Assign assign) {
     return bounded(std::move(allowed), parse_size, low, high, std::move(assign));
 }
 
-OptionRule duration(milliseconds Options::*member) {
+OptionRule duration(milliseconds Options::*member, std::string_view zero) {
     return {Arity::scalar,
-            "a time up to a year, such as 30 (seconds), 500ms, 1.5s or 1h30m; 0 is no limit",
+            "a time up to a year, such as 30 (seconds), 500ms, 1.5s or 1h30m; 0 is " +
+                std::string{zero},
             [=](Options& options, const Values& values) {
                 const auto value = parse_duration(values.back(), seconds{1});
                 if (!value || *value > longest_time) return false;
@@ -148,10 +149,8 @@ OptionRule rotate_time() {
 }
 
 OptionRule shutdown_timeout() {
-    auto rule = duration(&Options::shutdown_timeout);
-    return {rule.arity,
-            "a time up to a year, such as 30 (seconds), 500ms or 1h; 0 is at once",
-            [rule](Options& options, const Values& values) {
+    auto rule = duration(&Options::shutdown_timeout, "at once");
+    return {rule.arity, rule.allowed, [rule](Options& options, const Values& values) {
                 const bool allowed = rule.apply(options, values);
                 // Elsewhere 0 is no limit; here it is none of the time, as in chocon.
                 options.shutdown_timeout = std::max(options.shutdown_timeout, milliseconds{1});
@@ -189,6 +188,22 @@ OptionRule request_id_field() {
 
 OptionRule markers(std::vector<std::string> Options::*member) {
     return list(member, "host labels of up to 63 letters, digits, - and _", is_host_label);
+}
+
+OptionRule origins(std::vector<http::Origin> Options::*member) {
+    return {Arity::list,
+            "URLs http://host[:port] or https://host[:port] without a path",
+            [member](Options& options, const Values& values) {
+                std::vector<http::Origin> parsed;
+                const bool none = values.size() == 1 && values.front().empty();
+                for (const auto& value : none ? Values{} : values) {
+                    auto origin = parse_origin_url(value);
+                    if (!origin) return false;
+                    parsed.push_back(std::move(*origin));
+                }
+                options.*member = std::move(parsed);
+                return true;
+            }};
 }
 
 OptionRule resolvers() {

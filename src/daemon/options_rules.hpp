@@ -58,7 +58,7 @@ OptionRule size(T Options::*member, std::uint64_t low, std::uint64_t high) {
     return bounded_size(low, high, assign_to(member));
 }
 
-OptionRule duration(std::chrono::milliseconds Options::*member);
+OptionRule duration(std::chrono::milliseconds Options::*member, std::string_view zero = "no limit");
 OptionRule flag(bool Options::*member);
 OptionRule path(std::string Options::*member);
 OptionRule one_of(std::string Options::*member, std::vector<std::string> words);
@@ -66,6 +66,7 @@ OptionRule one_of(std::string Options::*member, std::vector<std::string> words);
 /// Lists replace the default; one empty value empties it.
 OptionRule markers(std::vector<std::string> Options::*member);
 OptionRule resolvers();
+OptionRule origins(std::vector<http::Origin> Options::*member);
 
 OptionRule listen_address();
 OptionRule rotations();

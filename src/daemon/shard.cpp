@@ -1,5 +1,6 @@
 #include "daemon/shard.hpp"
 
+#include <algorithm>
 #include <ctime>
 #include <utility>
 
@@ -10,6 +11,11 @@ namespace {
 
 // The longest that an access line waits in memory, and how often the load is taken.
 constexpr auto tick_interval = std::chrono::milliseconds{200};
+
+// In ticks: how often the others are told how we stand, and the state file's writer what it has to
+// remember.
+constexpr std::size_t ticks_to_publish = 5;
+constexpr std::size_t ticks_to_remember = 50;
 
 // How long origins have to hear that we go, once no exchange is left.
 constexpr auto parting_time = std::chrono::seconds{1};
@@ -23,6 +29,15 @@ public:
     Task<Result<net::Addresses>> resolve(std::string host, Deadline deadline) override {
         if (host == name_) host = "127.0.0.1";
         return others_.resolve(std::move(host), deadline);
+    }
+
+    Deadline keep_fresh(const std::string& host) override {
+        return host == name_ ? Deadline::none() : others_.keep_fresh(host);
+    }
+
+    [[nodiscard]] bool has_left(const std::string& host,
+                                const net::IpAddress& address) const override {
+        return host != name_ && others_.has_left(host, address);
     }
 
 private:
@@ -40,69 +55,35 @@ Duration thread_cpu_time() {
     return std::chrono::seconds{spent.tv_sec} + std::chrono::nanoseconds{spent.tv_nsec};
 }
 
-// An option limits the daemon; a shard gets its share of it. 0 is no limit.
-std::size_t share_of(std::size_t limit, unsigned threads) {
-    return limit == 0 ? 0 : std::max<std::size_t>(limit / threads, 1);
-}
-
 }  // namespace
 
-ShardSettings shard_settings(const Options& options, std::vector<std::uint16_t> own_ports) {
-    ShardSettings settings;
-    settings.client = {.head = {.head_bytes = options.max_head_bytes,
-                                .start_line_bytes = options.max_request_line_bytes,
-                                .fields = options.max_fields},
-                       .body_bytes = options.max_body_bytes,
-                       .head_timeout = options.head_timeout,
-                       .idle_timeout = options.client_idle_timeout,
-                       .read_timeout = options.read_timeout,
-                       .write_timeout = options.write_timeout};
-    settings.tls = {.verify = !options.insecure, .offer_h2 = options.http2};
-    settings.dns.servers = options.resolvers;
-    settings.dial.resolve_timeout = options.resolve_timeout;
-    settings.dial.connect_timeout = options.connect_timeout;
-    settings.dial.tls_timeout = options.tls_timeout;
-
-    settings.sessions.h2.stream_window = options.h2_stream_window;
-    settings.sessions.h2.write_timeout = options.proxy_read_timeout;
-    settings.sessions.h2.unindexed_field = options.request_id_field;
-    settings.pool.idle.idle_timeout = options.keepalive_timeout;
-    if (const auto idle = options.keepalive_conns) {
-        settings.pool.idle.max_idle = share_of(*idle, options.threads);
-    }
-    settings.pool.max_sessions = share_of(options.max_conns_per_host, options.threads);
-    settings.pool.max_waiters = share_of(options.max_waiting_per_host, options.threads);
-    settings.pool.timeouts = {.response_head = options.proxy_read_timeout,
-                              .response_body = options.proxy_read_timeout,
-                              .write = options.proxy_read_timeout};
-
-    auto& rules = settings.forwarder.host_rules;
-    rules.https_markers = options.https_markers;
-    rules.http_markers = options.http_markers;
-    if (!options.keep_own_port) rules.own_ports = std::move(own_ports);
-    settings.forwarder.identity = {.via_name = options.via_name,
-                                   .request_id_field = options.request_id_field};
-    settings.forwarder.fixed_origin = options.upstream;
-    settings.forwarder.acquire_timeout = options.acquire_timeout;
-    return settings;
-}
-
-Shard::Shard(const ShardSettings& settings, const net::TrustStore& trust, telemetry::LogWriter* log)
+Shard::Shard(const ShardSettings& settings, const ShardCommons& commons, std::size_t index)
     : event_loop_(loop_),
       settings_(settings),
+      commons_(commons),
+      index_(index),
       dns_(event_loop_, settings.dns),
       overrides_(override_for(settings.demo_name, dns_)),
-      tls_(trust, settings.tls),
+      tls_(commons.trust, settings.tls),
       dialer_(event_loop_, overrides_ ? *overrides_ : dns_, tls_, settings.dial),
       sessions_(loop_, dialer_, settings.sessions),
       pools_(loop_, sessions_, settings.pool),
-      log_(log),
+      http_stats_(settings.pages.most_samples, settings.sampling_factor),
+      log_(commons.log, &http_stats_),
       forwarder_(loop_,
                  settings.forwarder,
                  pools_,
                  log_,
                  proxy::RequestIdSource::random(),
                  &std::chrono::system_clock::now),
+      reporter_(commons.stats, index, pools_, http_stats_),
+      pages_(loop_,
+             settings.pages,
+             reporter_,
+             commons.stats.shards(),
+             log_,
+             forwarder_,
+             &std::chrono::system_clock::now),
       tick_(loop_.deadlines(), *this) {
     loop_.on_last_task_end([this] { end_when_idle(); });
     tick_.arm(Deadline::after(loop_.now(), tick_interval));
@@ -122,7 +103,7 @@ void Shard::serve(std::unique_ptr<net::ByteStream> stream) {
 }
 
 Task<void> Shard::serve_connection(std::unique_ptr<net::ByteStream> stream) {
-    client::ClientConnection connection{loop_, std::move(stream), forwarder_, settings_.client};
+    client::ClientConnection connection{loop_, std::move(stream), pages_, settings_.client};
     const auto place = connections_.insert(connections_.end(), &connection);
     if (draining_) connection.drain();
     co_await connection.run();
@@ -130,8 +111,31 @@ Task<void> Shard::serve_connection(std::unique_ptr<net::ByteStream> stream) {
     if (draining_ && connections_.empty()) end_pools();
 }
 
+void Shard::warm(const RememberedOrigins& remembered, const std::vector<http::Origin>& pinned) {
+    RememberedOrigins lately;
+    for (const auto& origin : remembered) {
+        if (origin.unused_for < settings_.pool.keep_warm) lately.push_back(origin);
+    }
+    pools_.restore(lately);
+    for (const auto& origin : pinned) pools_.pin(origin);
+}
+
+std::size_t Shard::reached_origins() const {
+    const auto status = pools_.status();
+    return static_cast<std::size_t>(std::ranges::count_if(
+        status, [](const pool::OriginStatus& origin) { return origin.sessions > 0; }));
+}
+
+// At the beginning of the end, and not after: another daemon, started in our place, may write to
+// the same file by then.
+void Shard::remember(StateFile::Urgency urgency) {
+    if (commons_.state == nullptr || draining_) return;
+    commons_.state->remember(index_, pools_.remember(), urgency);
+}
+
 void Shard::drain() {
     event_loop_.post([this] {
+        remember(StateFile::Urgency::now);
         draining_ = true;
         for (auto* connection : connections_) connection->drain();
         if (connections_.empty()) end_pools();
@@ -163,8 +167,7 @@ void Shard::end_when_idle() {
     event_loop_.stop();
 }
 
-void Shard::expire() noexcept {
-    log_.flush();
+void Shard::take_load() {
     const auto now = loop_.now();
     const auto busy = thread_cpu_time();
     const auto passed = std::chrono::duration<double>(now - measured_at_).count();
@@ -172,6 +175,15 @@ void Shard::expire() noexcept {
     load_.store(passed > 0 ? spent / passed : 0, std::memory_order_relaxed);
     measured_at_ = now;
     busy_ = busy;
+}
+
+void Shard::expire() noexcept {
+    log_.flush();
+    take_load();
+    ++ticks_;
+    if (ticks_ % ticks_to_publish == 0) reporter_.publish();
+    if (ticks_ % ticks_to_remember == 0) remember(StateFile::Urgency::whenever);
+    const auto now = loop_.now();
     if (now >= cut_pools_at_.at()) pools_.cut_off();
     tick_.arm(Deadline::after(now, tick_interval));
 }

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/state_file.hpp"
+#include "nikawa/admin/stats_pages.hpp"
 #include "nikawa/client/client_connection.hpp"
 #include "nikawa/daemon/options.hpp"
 #include "nikawa/net/dns_resolver.hpp"
@@ -24,17 +26,27 @@ struct ShardSettings {
     origin::SessionFactory::Limits sessions;
     pool::PoolLimits pool;
     proxy::ForwarderSettings forwarder;
+    admin::StatsPagesSettings pages;
+    std::size_t sampling_factor = 1;  ///< of the times that the pages tell
     std::string demo_name;  ///< a name that means 127.0.0.1, for the demonstration; else empty
 };
 
 /// The settings that the options ask for; `own_ports` are those we listen on.
 ShardSettings shard_settings(const Options& options, std::vector<std::uint16_t> own_ports);
 
+/// What all shards use together, from their threads. It outlives them.
+struct ShardCommons {
+    const net::TrustStore& trust;
+    telemetry::LogWriter* log = nullptr;  ///< may be nullptr
+    admin::StatsBoard& stats;
+    StateFile* state = nullptr;  ///< may be nullptr
+};
+
 /// One thread's world: its loop, its connections, its pools. Shards share nothing that changes.
 class Shard final : private loop::Expirable {
 public:
-    /// All that is given outlives the shard. `log` may be nullptr.
-    Shard(const ShardSettings& settings, const net::TrustStore& trust, telemetry::LogWriter* log);
+    /// All that is given outlives the shard. `index` counts them from 0.
+    Shard(const ShardSettings& settings, const ShardCommons& commons, std::size_t index);
     ~Shard();
 
     /// Serves until it has drained. On the shard's own thread.
@@ -52,28 +64,45 @@ public:
 
     [[nodiscard]] net::EventLoop& event_loop() { return event_loop_; }
 
-    /// On the shard's own thread.
+    /// On the shard's own thread, or before it runs.
     void serve(std::unique_ptr<net::ByteStream> stream);
+
+    /// The same: makes sessions to origins that were in use lately, or are to be kept warm for
+    /// ever.
+    void warm(const RememberedOrigins& remembered, const std::vector<http::Origin>& pinned);
+
+    /// The same: whether `warm()` still waits for any of them, and to how many there is a session.
+    [[nodiscard]] bool is_warming() const { return pools_.is_warming(); }
+    [[nodiscard]] std::size_t reached_origins() const;
+    [[nodiscard]] std::size_t known_origins() const { return pools_.size(); }
 
 private:
     Task<void> serve_connection(std::unique_ptr<net::ByteStream> stream);
     void end_pools();
     void end_when_idle();
+    void take_load();
+    void remember(StateFile::Urgency urgency);
     void expire() noexcept override;
 
     loop::Loop loop_;
     net::EventLoop event_loop_;
     const ShardSettings& settings_;
+    const ShardCommons& commons_;
+    const std::size_t index_;
     net::DnsResolver dns_;
     std::unique_ptr<net::Resolver> overrides_;
     net::TlsContext tls_;
     net::TcpTlsDialer dialer_;
     origin::SessionFactory sessions_;
     pool::PoolSet pools_;
+    telemetry::HttpStats http_stats_;
     telemetry::AccessLog log_;
     proxy::Forwarder forwarder_;
+    admin::StatsReporter reporter_;
+    admin::StatsPages pages_;
     std::list<client::ClientConnection*> connections_;
     loop::Watchdog tick_;
+    std::size_t ticks_ = 0;
     bool draining_ = false;
     Deadline cut_pools_at_ = Deadline::none();
     Duration busy_{};

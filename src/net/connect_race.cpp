@@ -1,5 +1,7 @@
 #include "net/connect_race.hpp"
 
+#include <netinet/tcp.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -24,12 +26,24 @@ Addresses interleaved(const Addresses& addresses) {
     return order;
 }
 
+namespace {
+
+// A kernel that does not know it connects as ever.
+void open_fast(int fd) noexcept {
+    const int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);
+}
+
+}  // namespace
+
 class ConnectRace::Attempt final : private SocketListener {
 public:
-    Attempt(ConnectRace& race, UniqueFd fd, const Endpoint& peer)
+    Attempt(ConnectRace& race, UniqueFd fd, const Endpoint& peer, bool is_held)
         : progress_(race.progress_),
           socket_(race.event_loop_.poller(), std::move(fd), *this, Socket::State::connecting),
-          peer_(peer) {
+          peer_(peer),
+          started_(race.event_loop_.loop().now()),
+          is_held_(is_held) {
         socket_.want_writable();
     }
 
@@ -37,7 +51,10 @@ public:
     [[nodiscard]] bool is_over() noexcept { return socket_.want_writable(); }
     [[nodiscard]] int error() const noexcept { return socket_.connect_error(); }
 
-    Winner take() noexcept { return {socket_.release(), peer_}; }
+    [[nodiscard]] const IpAddress& address() const noexcept { return peer_.address; }
+    [[nodiscard]] TimePoint started() const noexcept { return started_; }
+
+    Winner take() noexcept { return {socket_.release(), peer_, is_held_}; }
 
 private:
     void socket_ready(bool /*readable*/, bool writable) noexcept override {
@@ -47,16 +64,20 @@ private:
     loop::Event& progress_;
     Socket socket_;
     Endpoint peer_;
+    TimePoint started_;
+    bool is_held_;
 };
 
 ConnectRace::ConnectRace(EventLoop& event_loop,
                          Addresses& untried,
                          std::uint16_t port,
-                         Duration stagger)
+                         Duration stagger,
+                         Opening opening)
     : event_loop_(event_loop),
       untried_(untried),
       port_(port),
       stagger_(stagger),
+      opening_(opening),
       progress_(event_loop.loop()) {}
 
 ConnectRace::~ConnectRace() = default;
@@ -65,10 +86,16 @@ Task<Result<ConnectRace::Winner>> ConnectRace::run(Deadline deadline) {
     loop::Loop& loop = event_loop_.loop();
     auto next_start = loop.now();
     for (;;) {
-        if (const auto connected = take_connected()) co_return connected->take();
+        if (const auto connected = take_connected()) {
+            note_unanswered(connected->started());
+            co_return connected->take();
+        }
         const auto now = loop.now();
         if (cancelled_) co_return failed_with(ECANCELED);
-        if (deadline.at() <= now) co_return Failure{Errc::connect_timed_out, Side::origin};
+        if (deadline.at() <= now) {
+            note_unanswered(now);
+            co_return Failure{Errc::connect_timed_out, Side::origin};
+        }
         if (!untried_.empty() && (attempts_.empty() || next_start <= now)) {
             start_next();
             next_start = now + stagger_;
@@ -92,11 +119,23 @@ void ConnectRace::start_next() {
     const int family = peer.address.is_v6() ? AF_INET6 : AF_INET;
     UniqueFd fd{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     SocketAddress address{peer};
-    if (!fd || (::connect(fd.get(), address.get(), address.size) != 0 && errno != EINPROGRESS)) {
-        note_error(errno);
-        return;
+    if (!fd) return note_error(errno);
+    if (opening_ == Opening::fast) open_fast(fd.get());
+    const bool is_done = ::connect(fd.get(), address.get(), address.size) == 0;
+    if (!is_done && errno != EINPROGRESS) return note_failed(peer.address, errno);
+    const bool is_held = is_done && opening_ == Opening::fast;
+    attempts_.push_back(std::make_unique<Attempt>(*this, std::move(fd), peer, is_held));
+}
+
+void ConnectRace::note_failed(const IpAddress& address, int error) {
+    failed_.push_back(address);
+    note_error(error);
+}
+
+void ConnectRace::note_unanswered(TimePoint started_before) {
+    for (const auto& attempt : attempts_) {
+        if (attempt->started() < started_before) failed_.push_back(attempt->address());
     }
-    attempts_.push_back(std::make_unique<Attempt>(*this, std::move(fd), peer));
 }
 
 // That this host has no IPv6 is the least of the reasons to tell.
@@ -119,7 +158,7 @@ std::unique_ptr<ConnectRace::Attempt> ConnectRace::take_connected() {
         at = attempts_.erase(at);
         const int error = attempt->error();
         if (error == 0) return attempt;
-        note_error(error);
+        note_failed(attempt->address(), error);
     }
     return nullptr;
 }

@@ -23,14 +23,27 @@ public:
     struct Winner {
         UniqueFd fd;
         Endpoint peer;
+        bool is_held = false;  ///< the SYN waits for the first bytes: the address has said nothing
     };
 
+    /// `fast`: with an address that has given us a cookie, the first bytes leave with the SYN (TCP
+    /// Fast Open, RFC 7413). They may arrive twice.
+    enum class Opening : std::uint8_t { plain, fast };
+
     /// Takes addresses from the front of `untried` as it goes; what is left was not tried.
-    ConnectRace(EventLoop& event_loop, Addresses& untried, std::uint16_t port, Duration stagger);
+    ConnectRace(EventLoop& event_loop,
+                Addresses& untried,
+                std::uint16_t port,
+                Duration stagger,
+                Opening opening = Opening::plain);
     ~ConnectRace();
 
     /// Errors: connect_failed with the last failure of an address, connect_timed_out.
     Task<Result<Winner>> run(Deadline deadline);
+
+    /// Which addresses refused, or had not answered when one that was started later did, or at the
+    /// deadline; valid once `run()` has ended.
+    [[nodiscard]] const Addresses& failed() const noexcept { return failed_; }
 
     /// Makes `run()` end with connect_failed.
     void cancel() noexcept;
@@ -40,6 +53,8 @@ private:
 
     void start_next();
     static Failure failed_with(int error);
+    void note_failed(const IpAddress& address, int error);
+    void note_unanswered(TimePoint started_before);
     void note_error(int error) noexcept;
     std::unique_ptr<Attempt> take_connected();
 
@@ -47,8 +62,10 @@ private:
     Addresses& untried_;
     std::uint16_t port_;
     Duration stagger_;
+    Opening opening_;
     loop::Event progress_;
     std::vector<std::unique_ptr<Attempt>> attempts_;
+    Addresses failed_;
     int last_error_ = 0;
     bool cancelled_ = false;
 };

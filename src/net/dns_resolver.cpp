@@ -3,14 +3,17 @@
 #include <ares.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
 #include <map>
 #include <stdexcept>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
+#include "net/name_record.hpp"
 #include "net/socket_address.hpp"
 #include "net/wait_limit.hpp"
 #include "nikawa/base/library_category.hpp"
@@ -23,9 +26,14 @@ using std::chrono::seconds;
 constexpr seconds shortest_life{1};
 constexpr seconds longest_life{3600};
 constexpr seconds life_in_hosts_file{60};  // which says nothing about it
-constexpr seconds life_of_failure{1};      // so that a burst asks once
 
 constexpr std::size_t max_names = 4096;
+
+// How often it is looked whether the system's configuration has changed, while there are queries.
+constexpr seconds between_looks{2};
+
+// How often a query on its way is asked after by who keeps a name fresh.
+constexpr std::chrono::milliseconds between_calls{500};
 
 std::string dns_message(int status) { return ares_strerror(status); }
 
@@ -37,8 +45,8 @@ Failure dns_failure(int status) {
 }
 
 struct Answer {
-    Result<Addresses> addresses = Failure{Errc::resolve_failed, Side::origin};
-    seconds life = life_of_failure;
+    Addresses addresses;  // empty: there are none
+    seconds life{};
 };
 
 // What an alias leads to lives no longer than the alias (RFC 1034 §3.6.2).
@@ -57,9 +65,23 @@ Answer answer_of(const ares_addrinfo& found) {
     for (const auto* alias = found.cnames; alias != nullptr; alias = alias->next) {
         life = std::min(life, seconds{alias->ttl});
     }
-    if (addresses.empty()) return {dns_failure(ARES_ENODATA)};
     return {std::move(addresses), std::max(life, shortest_life)};
 }
+
+// Tells a file from what it was before.
+using FileStamp = std::tuple<dev_t, ino_t, off_t, time_t, long>;
+
+std::optional<FileStamp> stamp_of(const std::string& path) {
+    struct stat found {};
+    if (::stat(path.c_str(), &found) != 0) return std::nullopt;
+    const auto& modified = found.st_mtim;
+    return FileStamp{found.st_dev, found.st_ino, found.st_size, modified.tv_sec, modified.tv_nsec};
+}
+
+struct DestroyChannel {
+    void operator()(ares_channeldata* channel) const noexcept { ares_destroy(channel); }
+};
+using Channel = std::unique_ptr<ares_channeldata, DestroyChannel>;
 
 // A coroutine in `resolve()`.
 struct Waiter {
@@ -74,11 +96,10 @@ struct Waiter {
 struct DnsResolver::Impl final : private loop::Expirable {
     // One name. It stays where it is while it is asked for; only then has it waiters.
     struct Name {
-        Impl* resolver = nullptr;
-        Result<Addresses> addresses = Failure{Errc::resolve_failed, Side::origin};
-        TimePoint expires{};
-        bool is_asked_for = false;
-        std::vector<Waiter*> waiters;
+        Impl& resolver;
+        NameRecord record;
+        const std::string* host = nullptr;
+        std::vector<Waiter*> waiters = {};
     };
 
     // A socket of c-ares, which opens and closes it.
@@ -112,12 +133,15 @@ struct DnsResolver::Impl final : private loop::Expirable {
         bool watched_ = false;
     };
 
-    Impl(EventLoop& given_loop, const DnsSettings& settings);
-    ~Impl() { ares_destroy(channel); }
+    Impl(EventLoop& given_loop, const DnsSettings& given_settings);
 
+    int open(Channel& opened);
+    void follow_system();
+    void make_room();
     Name& name(const std::string& host);
-    void ask(const std::string& host, Name& name);
-    void answer(Name& name, Answer answer);
+    void ask(Name& name);
+    void send_query(Name& name);
+    void settle(Name& name, const Failure& failure);
     void process(int readable, int writable) noexcept;
     void set_timer() noexcept;
     void expire() noexcept override { process(ARES_SOCKET_BAD, ARES_SOCKET_BAD); }
@@ -126,31 +150,27 @@ struct DnsResolver::Impl final : private loop::Expirable {
     static void on_socket(void* resolver, int fd, int readable, int writable) noexcept;
 
     EventLoop& event_loop;
+    DnsSettings settings;
     std::unordered_map<std::string, Name> names;
     std::map<int, QuerySocket> sockets;
     loop::Watchdog timer;
-    ares_channel channel = nullptr;
+    std::optional<FileStamp> system_stamp;
+    TimePoint looked_at;
+    std::vector<Name*> to_ask_again;
     bool is_asking = false;  // within ares_getaddrinfo(): what answers now is the hosts file
+    bool is_moving = false;  // to another channel: what is asked for will be asked there
     bool is_cancelled = false;
+    Channel channel;  // the first to go, for it tells of its queries
 };
 
-DnsResolver::Impl::Impl(EventLoop& given_loop, const DnsSettings& settings)
-    : event_loop(given_loop), timer(given_loop.loop().deadlines(), *this) {
+DnsResolver::Impl::Impl(EventLoop& given_loop, const DnsSettings& given_settings)
+    : event_loop(given_loop),
+      settings(given_settings),
+      timer(given_loop.loop().deadlines(), *this),
+      system_stamp(stamp_of(settings.system_file)),
+      looked_at(given_loop.loop().now()) {
     ares_library_init(ARES_LIB_INIT_ALL);
-    ares_options options{};
-    char lookups[] = "fb";  // the hosts file, then DNS
-    options.flags = ARES_FLAG_NOSEARCH;
-    options.timeout = static_cast<int>(settings.query_timeout.count());
-    options.tries = settings.tries;
-    options.ndomains = 0;
-    options.lookups = lookups;
-    options.sock_state_cb = on_socket;
-    options.sock_state_cb_data = this;
-    const int status =
-        ares_init_options(&channel,
-                          &options,
-                          ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_DOMAINS |
-                              ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
+    const int status = open(channel);
     if (status != ARES_SUCCESS) {
         throw std::runtime_error{std::string{"cannot set up DNS: "} + ares_strerror(status)};
     }
@@ -160,57 +180,104 @@ DnsResolver::Impl::Impl(EventLoop& given_loop, const DnsSettings& settings)
     for (const std::string& server : settings.servers) {
         list.append(list.empty() ? "" : ",").append(server);
     }
-    if (ares_set_servers_ports_csv(channel, list.c_str()) != ARES_SUCCESS) {
-        ares_destroy(channel);
+    if (ares_set_servers_ports_csv(channel.get(), list.c_str()) != ARES_SUCCESS) {
         throw std::runtime_error{"not a list of name servers (ADDRESS or ADDRESS:PORT): " + list};
     }
 }
 
-DnsResolver::Impl::Name& DnsResolver::Impl::name(const std::string& host) {
-    if (names.size() >= max_names && !names.contains(host)) {
-        const auto now = event_loop.loop().now();
-        std::erase_if(names, [=](const auto& entry) {
-            return !entry.second.is_asked_for && entry.second.expires <= now;
-        });
-        if (names.size() >= max_names) {
-            std::erase_if(names, [](const auto& entry) { return !entry.second.is_asked_for; });
-        }
-    }
-    Name& found = names[host];
-    found.resolver = this;
-    return found;
+int DnsResolver::Impl::open(Channel& opened) {
+    ares_options options{};
+    char lookups[] = "fb";  // the hosts file, then DNS
+    options.flags = ARES_FLAG_NOSEARCH;
+    options.timeout = static_cast<int>(settings.query_timeout.count());
+    options.tries = settings.tries;
+    options.ndomains = 0;
+    options.lookups = lookups;
+    options.resolvconf_path = settings.system_file.data();
+    options.udp_port = options.tcp_port = settings.system_port;
+    options.sock_state_cb = on_socket;
+    options.sock_state_cb_data = this;
+    ares_channel raw = nullptr;
+    const int status = ares_init_options(
+        &raw,
+        &options,
+        ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS |
+            ARES_OPT_RESOLVCONF | ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT | ARES_OPT_SOCK_STATE_CB);
+    if (status == ARES_SUCCESS) opened.reset(raw);
+    return status;
 }
 
-void DnsResolver::Impl::ask(const std::string& host, Name& name) {
-    ares_addrinfo_hints hints{};
-    hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-    name.is_asked_for = true;
-    is_asking = true;
-    ares_getaddrinfo(channel, host.c_str(), nullptr, &hints, on_answer, &name);
-    is_asking = false;
+// c-ares reads the system's configuration once, and changes no channel's servers while it asks.
+void DnsResolver::Impl::follow_system() {
+    const auto now = event_loop.loop().now();
+    if (!settings.servers.empty() || now < looked_at + between_looks) return;
+    looked_at = now;
+    const auto stamp = stamp_of(settings.system_file);
+    if (!stamp || stamp == system_stamp) return;  // without the file: it is being replaced
+    system_stamp = stamp;
+
+    is_moving = true;
+    open(channel);  // if it fails, the old one goes on
+    is_moving = false;
+    for (Name* const name : std::exchange(to_ask_again, {})) send_query(*name);
+}
+
+// Addresses are the last to go: names that do not exist come in any number from whoever likes to.
+void DnsResolver::Impl::make_room() {
+    const auto now = event_loop.loop().now();
+    const auto drop = [this](auto is_dropped) {
+        if (names.size() < max_names) return;
+        std::erase_if(names, [&](const auto& entry) {
+            const NameRecord& record = entry.second.record;
+            return !record.is_asked_for() && is_dropped(record);
+        });
+    };
+    drop([=](const NameRecord& record) { return record.is_spent(now); });
+    drop([=](const NameRecord& record) { return !record.has_addresses(now); });
+    drop([](const NameRecord& /*any*/) { return true; });
+}
+
+DnsResolver::Impl::Name& DnsResolver::Impl::name(const std::string& host) {
+    if (!names.contains(host)) make_room();
+    const NameRecord::Rules rules{.stale = settings.stale, .grace = settings.grace};
+    const auto found = names.try_emplace(host, Name{*this, NameRecord{rules}}).first;
+    found->second.host = &found->first;
+    return found->second;
+}
+
+void DnsResolver::Impl::ask(Name& name) {
+    name.record.begin_query(event_loop.loop().now());
+    follow_system();
+    send_query(name);
     set_timer();
 }
 
-void DnsResolver::Impl::answer(Name& name, Answer answer) {
-    name.is_asked_for = false;
-    name.addresses = std::move(answer.addresses);
-    name.expires = event_loop.loop().now() + answer.life;
+void DnsResolver::Impl::send_query(Name& name) {
+    ares_addrinfo_hints hints{};
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    is_asking = true;
+    ares_getaddrinfo(channel.get(), name.host->c_str(), nullptr, &hints, on_answer, &name);
+    is_asking = false;
+}
+
+void DnsResolver::Impl::settle(Name& name, const Failure& failure) {
+    const auto now = event_loop.loop().now();
     for (Waiter* const waiter : name.waiters) {
-        waiter->addresses = name.addresses;
+        waiter->addresses = is_cancelled ? failure : name.record.addresses_or(failure, now);
         waiter->answered.notify();
     }
     name.waiters.clear();
 }
 
 void DnsResolver::Impl::process(int readable, int writable) noexcept {
-    ares_process_fd(channel, readable, writable);
+    ares_process_fd(channel.get(), readable, writable);
     set_timer();
 }
 
 void DnsResolver::Impl::set_timer() noexcept {
     timeval wait{};
-    if (ares_timeout(channel, nullptr, &wait) == nullptr) return timer.disarm();
+    if (ares_timeout(channel.get(), nullptr, &wait) == nullptr) return timer.disarm();
     // A millisecond more, for c-ares has its own clock and must not find that it is too early.
     timer.arm(Deadline{event_loop.loop().now() + seconds{wait.tv_sec} +
                        std::chrono::microseconds{wait.tv_usec} + std::chrono::milliseconds{1}});
@@ -221,11 +288,24 @@ void DnsResolver::Impl::on_answer(void* name,
                                   int /*timeouts*/,
                                   ares_addrinfo* found) noexcept {
     Name& asked = *static_cast<Name*>(name);
-    Answer answer = found != nullptr && status == ARES_SUCCESS ? answer_of(*found)
-                                                               : Answer{dns_failure(status)};
+    Impl& resolver = asked.resolver;
+    Answer answer;
+    if (found != nullptr && status == ARES_SUCCESS) {
+        answer = answer_of(*found);
+        if (answer.addresses.empty()) status = ARES_ENODATA;
+    }
     if (found != nullptr) ares_freeaddrinfo(found);
-    if (asked.resolver->is_asking && answer.addresses) answer.life = life_in_hosts_file;
-    asked.resolver->answer(asked, std::move(answer));
+    if (resolver.is_moving) return resolver.to_ask_again.push_back(&asked);
+
+    const auto now = resolver.event_loop.loop().now();
+    const auto failure = dns_failure(status);
+    if (answer.addresses.empty()) {
+        asked.record.take_failure(failure, now);
+    } else {
+        const auto life = resolver.is_asking ? life_in_hosts_file : answer.life;
+        asked.record.take_answer(std::move(answer.addresses), life, now);
+    }
+    resolver.settle(asked, failure);
 }
 
 void DnsResolver::Impl::on_socket(void* resolver, int fd, int readable, int writable) noexcept {
@@ -250,21 +330,36 @@ Task<Result<Addresses>> DnsResolver::resolve(std::string host, Deadline deadline
 
     loop::Loop& loop = impl_->event_loop.loop();
     Impl::Name& name = impl_->name(host);
-    if (!name.is_asked_for && loop.now() < name.expires) co_return name.addresses;
+    if (name.record.needs_query(loop.now())) impl_->ask(name);
+    if (auto reply = name.record.reply(loop.now())) co_return *std::move(reply);
 
     Waiter waiter{loop};
     name.waiters.push_back(&waiter);
-    if (!name.is_asked_for) impl_->ask(host, name);
-    const WaitLimit limit{loop, waiter.answered, deadline};
+    const auto patience = name.record.patience(loop.now());
+    const WaitLimit limit{loop, waiter.answered, std::min(patience, deadline)};
     while (!waiter.addresses && !limit.has_expired()) co_await waiter.answered.wait();
     if (waiter.addresses) co_return *std::move(waiter.addresses);
     std::erase(name.waiters, &waiter);  // the name is still asked for, so it is still there
-    co_return Failure{Errc::resolve_timed_out, Side::origin};
+    const Failure timed_out{Errc::resolve_timed_out, Side::origin};
+    co_return name.record.addresses_or(timed_out, loop.now());
+}
+
+Deadline DnsResolver::keep_fresh(const std::string& host) {
+    if (impl_->is_cancelled || IpAddress::parse(host)) return Deadline::none();
+    const auto now = impl_->event_loop.loop().now();
+    Impl::Name& name = impl_->name(host);
+    if (!name.record.is_asked_for() && now >= name.record.refresh_at()) impl_->ask(name);
+    return Deadline{std::max(name.record.refresh_at(), now + between_calls)};
+}
+
+bool DnsResolver::has_left(const std::string& host, const IpAddress& address) const {
+    const auto name = impl_->names.find(host);
+    return name != impl_->names.end() && name->second.record.has_left(address);
 }
 
 void DnsResolver::cancel() noexcept {
     impl_->is_cancelled = true;
-    ares_cancel(impl_->channel);
+    ares_cancel(impl_->channel.get());
     impl_->set_timer();
 }
 

@@ -14,6 +14,9 @@
 namespace nikawa::net {
 namespace {
 
+// Enough to keep a fast client busy while we fetch more.
+constexpr std::size_t unsent_in_kernel = 64 * 1024;
+
 // A burst of clients while a turn is long; the kernel lowers it to net.core.somaxconn.
 constexpr int backlog = 4096;
 
@@ -64,7 +67,10 @@ Listener::Listener(EventLoop& event_loop, UniqueFd fd, Accepted accepted)
     }
     fcntl(fd_.get(), F_SETFL, fcntl(fd_.get(), F_GETFL) | O_NONBLOCK);
     fcntl(fd_.get(), F_SETFD, FD_CLOEXEC);
-    send_at_once(fd_.get());  // what it accepts inherits this
+    // What it accepts inherits these. A slow client's response waits in our hands, where it holds
+    // the origin, and not by the megabyte in the kernel.
+    send_at_once(fd_.get());
+    limit_unsent(fd_.get(), unsent_in_kernel);
     if (const int error = event_loop_.poller().add(fd_.get(), EPOLLIN, *this)) {
         throw cannot_listen(this->address(), error);
     }

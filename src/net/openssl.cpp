@@ -26,6 +26,11 @@ std::string certificate_message(int value) { return X509_verify_cert_error_strin
 const LibraryCategory tls_category{"tls", tls_message};
 const LibraryCategory certificate_category{"certificate", certificate_message};
 
+Protocol protocol_named(const unsigned char* name, std::size_t size) noexcept {
+    const bool is_h2 = Bytes{reinterpret_cast<const char*>(name), size} == "h2";
+    return is_h2 ? Protocol::http_2 : Protocol::http_1_1;
+}
+
 // One read takes four full records; the buffer exists only while it holds something.
 constexpr std::size_t read_buffer_bytes = 64 * 1024;
 
@@ -45,6 +50,20 @@ error_code certificate_error(long verify_result) noexcept {
 }
 
 error_code truncated_error() noexcept { return {truncated, tls_category}; }
+
+Protocol chosen_protocol(const SSL* ssl) noexcept {
+    const unsigned char* name = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(ssl, &name, &size);
+    return protocol_named(name, size);
+}
+
+Protocol chosen_protocol(const SSL_SESSION* session) noexcept {
+    const unsigned char* name = nullptr;
+    std::size_t size = 0;
+    SSL_SESSION_get0_alpn_selected(session, &name, &size);
+    return protocol_named(name, size);
+}
 
 std::runtime_error openssl_failure(const std::string& what) {
     return std::runtime_error{what + ": " + take_openssl_error().message()};

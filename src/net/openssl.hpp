@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "nikawa/net/dialer.hpp"
+
 namespace nikawa::net {
 
 template <auto free_function>
@@ -35,6 +37,10 @@ boost::system::error_code certificate_error(long verify_result) noexcept;
 
 /// The connection ended without close_notify.
 boost::system::error_code truncated_error() noexcept;
+
+/// What ALPN chose, in this handshake or in that of the session; HTTP/1.1 if it chose nothing.
+Protocol chosen_protocol(const SSL* ssl) noexcept;
+Protocol chosen_protocol(const SSL_SESSION* session) noexcept;
 
 /// For start-up: `what` and the reason OpenSSL gives. Empties its error queue.
 std::runtime_error openssl_failure(const std::string& what);

@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -20,6 +21,22 @@ constexpr std::size_t max_pieces = 16;
 
 void set_option(int fd, int level, int name, int value) noexcept {
     setsockopt(fd, level, name, &value, sizeof value);
+}
+
+// When TCP asks a peer for a sign of life: after so many idle seconds, and again each so many.
+struct Probes {
+    int idle;
+    int interval;
+};
+
+constexpr Probes patient{.idle = 30, .interval = 10};
+constexpr Probes urgent{.idle = 1, .interval = 1};
+
+// With the probes turned on, a new idle time counts from when the peer was last heard, so that
+// a connection idle for longer is probed at once.
+void set_probes(int fd, Probes probes) noexcept {
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, probes.interval);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, probes.idle);
 }
 
 }  // namespace
@@ -95,9 +112,7 @@ void Socket::tell_again() noexcept {
     }
 }
 
-bool Socket::is_peer_gone() const noexcept {
-    return broken_ || error_ != 0 || peer_ended_;
-}
+bool Socket::is_peer_gone() const noexcept { return broken_ || error_ != 0 || peer_ended_; }
 
 int Socket::connect_error() const noexcept {
     int error = 0;
@@ -105,6 +120,16 @@ int Socket::connect_error() const noexcept {
     if (getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
     return error;
 }
+
+PathReport Socket::path() const noexcept {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    if (getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
+    const auto silence = std::min(info.tcpi_last_ack_recv, info.tcpi_last_data_recv);
+    return {.is_waiting = info.tcpi_unacked > 0, .silence = std::chrono::milliseconds{silence}};
+}
+
+void Socket::probe_path(bool on) noexcept { set_probes(fd_.get(), on ? urgent : patient); }
 
 void Socket::shutdown_send() noexcept {
     if (fd_) ::shutdown(fd_.get(), SHUT_WR);
@@ -161,13 +186,16 @@ void reset_on_close(int fd) noexcept {
 void detect_dead_peer(int fd, Duration unacknowledged) noexcept {
     using std::chrono::milliseconds;
     set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+    set_probes(fd, patient);
     set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
     set_option(fd,
                IPPROTO_TCP,
                TCP_USER_TIMEOUT,
                static_cast<int>(std::chrono::duration_cast<milliseconds>(unacknowledged).count()));
+}
+
+void limit_unsent(int fd, std::size_t bytes) noexcept {
+    set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, static_cast<int>(bytes));
 }
 
 std::optional<Endpoint> peer_of(int fd) noexcept {

@@ -3,61 +3,19 @@
 #include <openssl/x509v3.h>
 
 #include <array>
+#include <ctime>
 #include <new>
 #include <string>
-#include <unordered_map>
-#include <vector>
 
 #include "net/openssl.hpp"
+#include "net/session_cache.hpp"
 
 namespace nikawa::net {
 namespace {
 
-// An origin's burst of dials finds one each; a server gives two with every full handshake.
-constexpr std::size_t max_sessions_of_origin = 8;
-
-// Some 10 KB each with its certificates. Beyond it an arbitrary origin pays a full handshake.
-constexpr std::size_t max_origins = 1024;
-
 constexpr std::array<unsigned char, 12> offer_both = {
     2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 constexpr auto offer_http_1_1 = std::span{offer_both}.subspan(3);
-
-// The sessions that may be resumed, newest last, by "host:port".
-class SessionCache {
-public:
-    void put(const std::string& key, SslSessionPtr session) {
-        auto& kept = sessions_[key];
-        if (kept.size() == max_sessions_of_origin) kept.erase(kept.begin());
-        kept.push_back(std::move(session));
-        if (sessions_.size() > max_origins) {
-            const auto first = sessions_.begin();
-            sessions_.erase(first->first == key ? std::next(first) : first);
-        }
-    }
-
-    SslSessionPtr take(const std::string& key) {
-        const auto found = sessions_.find(key);
-        if (found == sessions_.end() || found->second.empty()) return nullptr;
-        auto& newest = found->second.back();
-        if (SSL_SESSION_get_protocol_version(newest.get()) < TLS1_3_VERSION) {
-            SSL_SESSION_up_ref(newest.get());  // may serve again
-            return SslSessionPtr{newest.get()};
-        }
-        auto session = std::move(newest);
-        found->second.pop_back();
-        return session;
-    }
-
-private:
-    std::unordered_map<std::string, std::vector<SslSessionPtr>> sessions_;
-};
-
-int keep_session(SSL* ssl, SSL_SESSION* session) noexcept {
-    auto* cache = static_cast<SessionCache*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
-    cache->put(*static_cast<const std::string*>(SSL_get_app_data(ssl)), SslSessionPtr{session});
-    return 1;  // the reference is ours
-}
 
 // Who the certificate must name (RFC 9110 §4.3.4), and what SNI says (RFC 6066 §3: no addresses).
 bool require_name(SSL* ssl, const std::string& host) noexcept {
@@ -87,9 +45,7 @@ TlsContext::TlsContext(const TrustStore& trust, const TlsSettings& settings)
         throw openssl_failure("cannot set up ALPN");
     }
 
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_set_app_data(ctx, &impl_->sessions);
-    SSL_CTX_sess_set_new_cb(ctx, keep_session);
+    keep_sessions(ctx, impl_->sessions);
 }
 
 TlsContext::~TlsContext() = default;
@@ -101,7 +57,8 @@ std::unique_ptr<TlsStream> TlsContext::open(EventLoop& event_loop,
     SslPtr ssl{SSL_new(impl_->ctx.get())};
     if (!ssl || !require_name(ssl.get(), origin.host)) throw std::bad_alloc{};
     auto key = origin.host + ":" + std::to_string(origin.port);
-    if (const auto session = impl_->sessions.take(key)) SSL_set_session(ssl.get(), session.get());
+    if (const auto session = impl_->sessions.take(key, std::time(nullptr)))
+        SSL_set_session(ssl.get(), session.get());
     SSL_set_connect_state(ssl.get());
     return std::make_unique<TlsStream>(
         event_loop, std::move(fd), peer, ssl.release(), std::move(key));

@@ -8,7 +8,9 @@
 #include <cstring>
 #include <utility>
 
+#include "net/early_data.hpp"
 #include "net/openssl.hpp"
+#include "net/session_cache.hpp"
 #include "net/socket_bio.hpp"
 #include "net/wait_limit.hpp"
 
@@ -18,6 +20,8 @@ namespace {
 using State = IoResult::State;
 
 constexpr std::size_t max_record = SSL3_RT_MAX_PLAIN_LENGTH;
+
+const boost::system::error_code timed_out{ETIMEDOUT, boost::system::system_category()};
 
 // The pieces of one write, cut into records: as few as possible, and a copy only where pieces have
 // to be joined.
@@ -95,17 +99,26 @@ Task<Result<void>> TlsStream::handshake(Deadline deadline) {
     }
 }
 
-Protocol TlsStream::protocol() const noexcept {
-    const unsigned char* name = nullptr;
-    unsigned size = 0;
-    SSL_get0_alpn_selected(ssl_.get(), &name, &size);
-    const bool is_h2 = Bytes{reinterpret_cast<const char*>(name), size} == "h2";
-    return is_h2 ? Protocol::http_2 : Protocol::http_1_1;
+bool TlsStream::begin_early(Deadline deadline) {
+    if (!EarlyData::is_allowed(ssl_.get())) return false;
+    early_ = std::make_unique<EarlyData>(loop_, *this, ssl_.get(), deadline);
+    return true;
 }
 
-bool TlsStream::is_resumed() const noexcept { return SSL_session_reused(ssl_.get()) == 1; }
+Protocol TlsStream::protocol() const noexcept {
+    return early_ ? early_->protocol() : chosen_protocol(ssl_.get());
+}
+
+bool TlsStream::is_confirmed() const noexcept { return !early_ || early_->is_confirmed(); }
+
+bool TlsStream::is_resumed() const noexcept {
+    return !is_confirmed() || SSL_session_reused(ssl_.get()) == 1;
+}
 
 IoResult TlsStream::try_read(MutableBytes into) noexcept {
+    if (early_) {
+        if (const auto stop = go_on_early(reading_)) return *stop;
+    }
     std::size_t filled = 0;
     while (filled < into.size() && !over_) {
         ERR_clear_error();
@@ -130,6 +143,10 @@ IoResult TlsStream::try_read(MutableBytes into) noexcept {
 }
 
 IoResult TlsStream::try_write(std::span<const Bytes> pieces) noexcept {
+    if (early_) {
+        if (!over_ && early_->room() > 0) return write_early(pieces);
+        if (const auto stop = go_on_early(writing_)) return *stop;
+    }
     Records records{pieces};
     std::size_t written = 0;
     for (Bytes record = records.next(); !record.empty(); record = records.next()) {
@@ -162,6 +179,7 @@ void TlsStream::shutdown_send() noexcept {
 
 void TlsStream::close() noexcept {
     peer_listener_ = nullptr;
+    if (early_) early_->give_up();
     end_tls();
     socket_.close();
     over_ = {State::failed, 0, {ENOTCONN, boost::system::system_category()}};
@@ -204,6 +222,9 @@ void TlsStream::socket_ready(bool readable, bool writable) noexcept {
 
 bool TlsStream::is_peer_gone() noexcept {
     if (over_) return true;
+    if (early_) {
+        if (const auto stop = go_on_early(reading_)) return stop->state != State::would_block;
+    }
     ERR_clear_error();
     char next = 0;
     std::size_t got = 0;
@@ -235,6 +256,51 @@ IoResult TlsStream::stopped(int result, Direction& direction) noexcept {
             return {State::failed, 0, {error_number, boost::system::system_category()}};
         default: broken_ = true; return {State::failed, 0, take_openssl_error()};
     }
+}
+
+std::optional<IoResult> TlsStream::go_on_early(Direction& direction) noexcept {
+    if (over_) return over_;
+    if (early_->has_expired()) return fail_early(timed_out);
+    ERR_clear_error();
+    int result = early_->is_cut() ? early_->push() : 1;
+    if (result == 1 && early_->awaits_answer() && !socket_.want_readable()) {
+        direction.need = Need::readable;
+        return IoResult{State::would_block};
+    }
+    if (result == 1) result = early_->shake();
+    if (result == 1) {
+        reading_.need = writing_.need = Need::nothing;
+        early_.reset();
+        return std::nullopt;
+    }
+    const auto stop = stopped(result, direction);
+    if (stop.state == State::would_block) return stop;
+    return fail_early(handshake_failure(stop).cause);
+}
+
+// The bytes are taken even if they cannot leave yet: then whoever comes next pushes them.
+IoResult TlsStream::write_early(std::span<const Bytes> pieces) noexcept {
+    Records records{pieces};
+    const Bytes record = records.next().substr(0, early_->room());
+    ERR_clear_error();
+    const int result = early_->write(record);
+    if (result != 1) {
+        const auto stop = stopped(result, writing_);
+        if (stop.state != State::would_block) return fail_early(handshake_failure(stop).cause);
+        wake();
+    }
+    return {State::done, record.size()};
+}
+
+// Not to be begun that way again: a full handshake with the next dial may fare better, for one a
+// server that no longer speaks TLS 1.3 (RFC 8446 appendix D.3).
+IoResult TlsStream::fail_early(boost::system::error_code error) noexcept {
+    if (auto* const sessions = session_cache_of(ssl_.get())) sessions->forget(session_key_);
+    early_->give_up();
+    broken_ = true;
+    over_ = {State::failed, 0, error};
+    wake();
+    return *over_;
 }
 
 Side TlsStream::side() const noexcept {

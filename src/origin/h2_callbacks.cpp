@@ -100,10 +100,26 @@ int H2Session::Impl::on_frame_recv(nghttp2_session* session,
             self.settings_seen_ = true;
             self.capacity_moved_ = true;
             break;
-        case NGHTTP2_GOAWAY: self.capacity_moved_ = true; break;
+        case NGHTTP2_PING:
+            if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) self.ping_out_ = false;
+            break;
+        case NGHTTP2_GOAWAY: self.note_go_away(frame->goaway.error_code); break;
         default: break;
     }
     return 0;
+}
+
+// Comes before the streams that it refuses are closed; and a stream that was closed by what came
+// with it still has its holder.
+void H2Session::Impl::note_go_away(std::uint32_t error_code) noexcept {
+    capacity_moved_ = true;
+    if (error_code == NGHTTP2_ENHANCE_YOUR_CALM) {
+        end_cause_ = SessionEnd::calm;  // whatever was the cause before: this is to be heeded
+    } else if (error_code != NGHTTP2_NO_ERROR) {
+        note_end(SessionEnd::broken);
+    } else {
+        note_end(leases_ == 0 ? SessionEnd::idle_closed : SessionEnd::limit);
+    }
 }
 
 int H2Session::Impl::on_data_chunk(nghttp2_session* session,

@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "origin/h2_session_impl.hpp"
+#include "origin/session_end.hpp"
 
 namespace nikawa::origin {
 namespace {
@@ -18,6 +19,10 @@ constexpr std::size_t write_bytes = 64 * 1024;
 
 // The connection's window bounds only what is in flight: it is given back on arrival.
 constexpr std::int32_t connection_window = 64 * 1024 * 1024;
+
+constexpr Failure unsent{Errc::stream_refused, Side::origin};
+
+constexpr std::size_t largest_window = NGHTTP2_MAX_WINDOW_SIZE;
 
 // An output buffer that grew beyond this is not kept by an idle session.
 constexpr std::size_t spare_output_bytes = 4 * 1024;
@@ -42,6 +47,7 @@ H2Session::Impl::Impl(H2Session& session,
       self(session),
       address(dialled.stream->peer_address()),
       idle_since(loop.now()),
+      last_heard(loop.now()),
       loop_(loop),
       limits_(limits),
       stream_(std::move(dialled.stream)),
@@ -55,7 +61,7 @@ H2Session::Impl::Impl(H2Session& session,
     session_.reset(made);
 
     const auto window = static_cast<std::uint32_t>(
-        std::min<std::size_t>(limits.stream_window, NGHTTP2_MAX_WINDOW_SIZE));
+        std::min({limits.first_stream_window, limits.stream_window, largest_window}));
     const std::array settings{
         nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
         nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window},
@@ -146,6 +152,12 @@ void H2Session::Impl::consume(std::int32_t stream_id, std::size_t bytes) {
     mark_dirty();
 }
 
+void H2Session::Impl::set_window(std::int32_t stream_id, std::size_t bytes) {
+    const auto window = static_cast<std::int32_t>(std::min(bytes, largest_window));
+    nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, stream_id, window);
+    mark_dirty();
+}
+
 void H2Session::Impl::reset(std::int32_t stream_id) {
     nghttp2_session_set_stream_user_data(session_.get(), stream_id, nullptr);
     nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_CANCEL);
@@ -171,7 +183,23 @@ void H2Session::Impl::released(H2Stream& stream) noexcept {
 
 void H2Session::Impl::drain() noexcept {
     draining_ = true;
+    note_end(SessionEnd::ours);
     end_when_drained();
+}
+
+void H2Session::Impl::probe() {
+    if (ended_ || std::exchange(ping_out_, true)) return;
+    nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr);
+    mark_dirty();
+}
+
+void H2Session::Impl::doubt() noexcept {
+    for (H2Stream* const stream : live_) stream->doubt();
+}
+
+SessionEnd H2Session::Impl::end_cause() const {
+    const bool is_out_of_streams = end_cause_ == SessionEnd::none && is_retired();
+    return is_out_of_streams ? SessionEnd::limit : end_cause_;
 }
 
 // GOAWAY tells the peer that we go; then there is nothing more to say.
@@ -182,15 +210,19 @@ void H2Session::Impl::end_when_drained() noexcept {
     mark_dirty();
 }
 
-void H2Session::Impl::close(const Failure& why) noexcept { end(why); }
+void H2Session::Impl::close(const Failure& why) noexcept { end(why, SessionEnd::ours); }
 
-void H2Session::Impl::end(const Failure& why) noexcept {
+void H2Session::Impl::end(const Failure& why, SessionEnd cause) noexcept {
     if (ended_) return;
     ended_ = true;
+    note_end(cause);
     write_watchdog_.disarm();
     stream_->close();
     for (H2Stream* stream : std::vector{live_}) {  // one that lingers leaves the list
-        if (stream->is_open()) stream->closed(why);
+        if (!stream->is_open()) continue;
+        // Of a request that nghttp2 still held back, the origin knows nothing.
+        const bool is_unsent = nghttp2_session_find_stream(session_.get(), stream->id()) == nullptr;
+        stream->closed(is_unsent && why.side == Side::origin ? unsent : why);
     }
     open_streams = 0;
     write_blocked_event_.notify();
@@ -204,6 +236,7 @@ Task<void> H2Session::Impl::run(SessionListener& listener) {
         const net::IoResult read = stream_->try_read(scratch_);
         switch (read.state) {
             case net::IoResult::State::done:
+                last_heard = loop_.now();
                 feed({scratch_.data(), read.bytes});
                 if (read.bytes < scratch_.size()) {
                     co_await stream_->wait_readable();
@@ -214,7 +247,7 @@ Task<void> H2Session::Impl::run(SessionListener& listener) {
             case net::IoResult::State::would_block: co_await stream_->wait_readable(); break;
             case net::IoResult::State::end:
             case net::IoResult::State::failed:
-                end({Errc::peer_closed, Side::origin, read.error});
+                end({Errc::peer_closed, Side::origin, read.error}, end_of_transport(read.error));
                 break;
         }
     }
@@ -225,11 +258,16 @@ Task<void> H2Session::Impl::run(SessionListener& listener) {
 void H2Session::Impl::feed(Bytes bytes) {
     const auto taken = nghttp2_session_mem_recv(
         session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-    if (taken < 0) return end({Errc::malformed, Side::origin});
+    if (taken < 0) return end({Errc::malformed, Side::origin}, SessionEnd::broken);
     // It may have queued SETTINGS, PING or WINDOW_UPDATE, or a GOAWAY that says what was wrong.
     mark_dirty();
     // At once: an exchange that a GOAWAY sends back to the pool must not find this session there.
     tell_capacity();
+    if (!ended_ && std::exchange(tell_heard_, false)) listener_->heard(self);
+}
+
+SessionEnd H2Session::Impl::end_of_transport(const boost::system::error_code& error) const {
+    return open_streams == 0 ? end_while_idle(error) : SessionEnd::broken;
 }
 
 // Fills the output buffer with the frames that may leave now; false when there is nothing to write.
@@ -252,7 +290,7 @@ void H2Session::Impl::flush() noexcept {
             write_watchdog_.arm(Deadline::after(loop_.now(), limits_.write_timeout));
             write_blocked_event_.notify();
         } else if (write.state != net::IoResult::State::done) {
-            end({Errc::peer_closed, Side::origin, write.error});
+            end({Errc::peer_closed, Side::origin, write.error}, end_of_transport(write.error));
         } else if ((written_ += write.bytes) == output_.size()) {
             output_.clear();
             written_ = 0;
@@ -265,8 +303,11 @@ void H2Session::Impl::flush() noexcept {
         nghttp2_session_want_write(session_.get()) == 0 && output_.empty()) {
         // GOAWAY went out: ours when drained, or nghttp2's over a protocol error.
         stream_->shutdown_send();
-        end(draining_ ? Failure{Errc::pool_closed, Side::self}
-                      : Failure{Errc::malformed, Side::origin});
+        if (draining_) {
+            end({Errc::pool_closed, Side::self}, SessionEnd::ours);
+        } else {
+            end({Errc::malformed, Side::origin}, SessionEnd::broken);
+        }
     }
     tell_capacity();
 }
@@ -310,5 +351,12 @@ void H2Session::close(const Failure& why) noexcept { impl_->close(why); }
 Task<void> H2Session::run(SessionListener& listener) { return impl_->run(listener); }
 const std::string& H2Session::peer_address() const { return impl_->address; }
 TimePoint H2Session::idle_since() const { return impl_->idle_since; }
+TimePoint H2Session::last_heard() const { return impl_->last_heard; }
+net::PathReport H2Session::path() const { return impl_->transport().path(); }
+void H2Session::probe() { impl_->probe(); }
+void H2Session::call_when_heard() { impl_->call_when_heard(); }
+void H2Session::doubt() noexcept { impl_->doubt(); }
+SessionEnd H2Session::end_cause() const { return impl_->end_cause(); }
+bool H2Session::is_confirmed() const { return impl_->transport().is_confirmed(); }
 
 }  // namespace nikawa::origin

@@ -38,6 +38,11 @@ public:
     void drain() noexcept;
     void close(const Failure& why) noexcept;
     Task<void> run(SessionListener& listener);
+    void probe();
+    void call_when_heard() noexcept { tell_heard_ = true; }
+    void doubt() noexcept;
+    [[nodiscard]] SessionEnd end_cause() const;
+    [[nodiscard]] const net::ByteStream& transport() const { return *stream_; }
 
     // H2Connection
     Result<std::int32_t> submit(H2Stream& stream,
@@ -46,6 +51,7 @@ public:
     void resume_sending(std::int32_t stream_id) override;
     void submit_trailers(std::int32_t stream_id, const http::FieldBlock& trailers) override;
     void consume(std::int32_t stream_id, std::size_t bytes) override;
+    void set_window(std::int32_t stream_id, std::size_t bytes) override;
     void reset(std::int32_t stream_id) override;
     void released(H2Stream& stream) noexcept override;
 
@@ -102,14 +108,22 @@ public:
     H2Session& self;
     const std::string address;
     TimePoint idle_since;
+    TimePoint last_heard;
     std::size_t open_streams = 0;  // leased, and not closed by nghttp2 yet
 
 private:
     void flush() noexcept override;
-    void expire() noexcept override { close({Errc::write_timed_out, Side::origin}); }
+    void expire() noexcept override {
+        end({Errc::write_timed_out, Side::origin}, SessionEnd::broken);
+    }
     void feed(Bytes bytes);
+    void note_go_away(std::uint32_t error_code) noexcept;
     bool gather();
-    void end(const Failure& why) noexcept;
+    void end(const Failure& why, SessionEnd cause) noexcept;
+    void note_end(SessionEnd cause) noexcept {
+        if (end_cause_ == SessionEnd::none) end_cause_ = cause;
+    }
+    [[nodiscard]] SessionEnd end_of_transport(const boost::system::error_code& error) const;
     void end_when_drained() noexcept;
     void tell_capacity() noexcept;
     Task<void> write_when_possible();
@@ -123,6 +137,9 @@ private:
     bool settings_seen_ = false;
     bool draining_ = false;
     bool ended_ = false;
+    SessionEnd end_cause_ = SessionEnd::none;
+    bool ping_out_ = false;           // a PING has not been answered
+    bool tell_heard_ = false;         // the listener, once something is
     bool capacity_moved_ = false;     // since the listener was told
     std::int32_t reset_by_peer_ = 0;  // the stream of the last RST_STREAM that came
 

@@ -7,19 +7,11 @@
 namespace nikawa::origin {
 namespace {
 
-// More than this is not kept in a stream that waits for its next request.
-constexpr std::size_t spare_buffer_bytes = 4 * 1024;
-
 // How long the end of a response that is otherwise whole may take.
 constexpr Duration linger_time = std::chrono::seconds{5};
 
 // HPACK's own measure of a field, RFC 7541 §4.1.
 constexpr std::size_t field_overhead = 32;
-
-void empty(std::string& buffer) {
-    buffer.clear();
-    if (buffer.capacity() > spare_buffer_bytes) std::string{}.swap(buffer);
-}
 
 }  // namespace
 
@@ -28,7 +20,8 @@ H2Stream::H2Stream(loop::Loop& loop, H2Connection& connection, const H2Limits& l
       limits_(limits),
       received_(loop),
       sent_(loop),
-      deadlines_(loop, *this) {}
+      deadlines_(loop, *this),
+      window_(limits.first_stream_window, limits.stream_window) {}
 
 void H2Stream::start(const StreamTimeouts& timeouts) {
     deadlines_.start(timeouts);
@@ -47,6 +40,8 @@ void H2Stream::start(const StreamTimeouts& timeouts) {
     framing_ = http::NoBody{};
     response_left_.reset();
     trailers_.clear();
+    window_.start();
+    doubted_ = false;
     received_.reset();
     sent_.reset();
 }
@@ -100,41 +95,56 @@ Task<Result<void>> H2Stream::finish_body(const http::FieldBlock& trailers) {
 }
 
 Task<Result<http::ResponseHead*>> H2Stream::receive_head() {
-    if (interim_.empty() && !head_complete_ && !failure_) {
+    if (!has_head()) {
         deadlines_.set_awaiting(true);
-        while (interim_.empty() && !head_complete_ && !failure_) co_await received_.wait();
+        while (!has_head() && !doubted_) co_await received_.wait();
         deadlines_.set_awaiting(false);
+        doubted_ = false;
     }
     if (!interim_.empty()) {
         given_interim_ = std::move(interim_.front());
         interim_.erase(interim_.begin());
+        deadlines_.note_interim_given();
         co_return &given_interim_;
     }
-    if (!head_complete_) co_return *failure_;
-    deadlines_.note_head_given();
-    co_return &head_;
+    if (head_complete_) {
+        deadlines_.note_head_given();
+        co_return &head_;
+    }
+    if (failure_) co_return *failure_;
+    co_return Failure{Errc::path_in_doubt, Side::origin};
+}
+
+void H2Stream::doubt() noexcept {
+    const bool nothing_came = !response_begun_ && !failure_;
+    if (!nothing_came || !received_.has_waiter() || deadlines_.is_sending()) return;
+    doubted_ = true;
+    received_.notify();
 }
 
 bool H2Stream::has_body_ready() const {
-    return !incoming_.empty() || end_received_ || failure_.has_value();
+    return !body_.is_empty() || end_received_ || failure_.has_value();
 }
 
 Task<Result<Bytes>> H2Stream::receive_body() {
-    if (!given_.empty()) {
-        if (id_ != 0) connection_.consume(id_, given_.size());
-        given_.clear();
-    }
+    ask_for_more();
     if (!has_body_ready()) {
         deadlines_.set_awaiting(true);
         while (!has_body_ready()) co_await received_.wait();
         deadlines_.set_awaiting(false);
     }
-    if (!incoming_.empty()) {
-        std::swap(given_, incoming_);
-        co_return Bytes{given_};
-    }
+    if (!body_.is_empty()) co_return body_.take();
     if (end_received_) co_return Bytes{};
     co_return *failure_;
+}
+
+// The piece that the holder had gives its room back to the origin, and more if there was not enough
+// for so quick a holder.
+void H2Stream::ask_for_more() {
+    const auto bytes = body_.drop_taken();
+    if (bytes == 0 || id_ == 0 || end_received_) return;
+    connection_.consume(id_, bytes);
+    if (body_.is_empty() && window_.grow(bytes)) connection_.set_window(id_, window_.bytes());
 }
 
 void H2Stream::abandon(const Failure& why) noexcept {
@@ -162,8 +172,7 @@ void H2Stream::release() noexcept {
 void H2Stream::let_go() noexcept {
     lingering_ = false;
     deadlines_.stop();
-    empty(incoming_);
-    empty(given_);
+    body_.clear();
     connection_.released(*this);
 }
 
@@ -225,7 +234,7 @@ void H2Stream::end_head(bool end_of_stream) {
 
 void H2Stream::take_data(Bytes data) {
     if (response_left_) *response_left_ -= std::min<std::uint64_t>(*response_left_, data.size());
-    incoming_.append(data);
+    body_.append(data);
     received_.notify();
 }
 

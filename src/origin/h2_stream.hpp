@@ -8,6 +8,8 @@
 #include "nikawa/loop/loop.hpp"
 #include "nikawa/origin/h2_session.hpp"
 #include "nikawa/origin/origin_stream.hpp"
+#include "origin/receive_window.hpp"
+#include "origin/received_body.hpp"
 #include "origin/stream_deadlines.hpp"
 
 namespace nikawa::origin {
@@ -26,6 +28,8 @@ public:
     virtual void submit_trailers(std::int32_t stream_id, const http::FieldBlock& trailers) = 0;
     /// `bytes` of the response body left the stream: the origin may send as many more.
     virtual void consume(std::int32_t stream_id, std::size_t bytes) = 0;
+    /// The origin may have so many bytes under way or unread on the stream from now on.
+    virtual void set_window(std::int32_t stream_id, std::size_t bytes) = 0;
     /// RST_STREAM(CANCEL); the stream hears no more of the session.
     virtual void reset(std::int32_t stream_id) = 0;
     /// The holder is done with the stream.
@@ -54,12 +58,13 @@ public:
     [[nodiscard]] http::BodyFraming response_framing() const override { return framing_; }
     [[nodiscard]] bool has_body_ready() const override;
     Task<Result<Bytes>> receive_body() override;
-    [[nodiscard]] bool was_last_piece() const override {
-        return end_received_ && incoming_.empty();
-    }
+    [[nodiscard]] bool was_last_piece() const override { return end_received_ && body_.is_empty(); }
     http::FieldBlock& response_trailers() override { return trailers_; }
     [[nodiscard]] bool has_response_begun() const override { return response_begun_; }
     void abandon(const Failure& why) noexcept override;
+
+    /// Wakes its holder from waiting for a head, if it does and nothing of one came.
+    void doubt() noexcept;
 
     // Lower half: the response
     void begin_head();
@@ -86,6 +91,7 @@ public:
 
     /// Whether it is on the wire, as far as we know.
     [[nodiscard]] bool is_open() const { return id_ != 0; }
+    [[nodiscard]] std::int32_t id() const { return id_; }
     /// Whether it never was.
     [[nodiscard]] bool is_unsent() const { return !submitted_; }
     /// Whether the whole response arrived.
@@ -97,10 +103,15 @@ private:
     void release() noexcept override;
     void let_go() noexcept;
     void fail(const Failure& failure);
+    void ask_for_more();
+    [[nodiscard]] bool has_head() const {
+        return !interim_.empty() || head_complete_ || failure_.has_value();
+    }
 
     H2Connection& connection_;
     const H2Limits& limits_;
     loop::Event received_;
+    bool doubted_ = false;  // whoever waits for a head is to be told so
     loop::Event sent_;
     StreamDeadlines deadlines_;
     std::int32_t id_ = 0;  // 0: not on the wire, or no longer
@@ -130,8 +141,8 @@ private:
     std::optional<std::uint64_t> response_left_;  // of a body whose length is known
     bool lingering_ = false;                      // released; only the end of the response is due
     http::FieldBlock trailers_;
-    std::string incoming_;  // arrived and not asked for
-    std::string given_;     // the piece the holder has
+    ReceivedBody body_;
+    ReceiveWindow window_;
 };
 
 }  // namespace nikawa::origin

@@ -8,20 +8,20 @@ SessionFactory::SessionFactory(loop::Loop& loop, net::Dialer& dialer, Limits lim
       limits_(std::move(limits)),
       scratch_(std::make_unique_for_overwrite<char[]>(scratch_bytes)) {}
 
-Task<Result<DialledSession>> SessionFactory::dial(const http::Origin& origin) {
-    auto dialled = co_await dialer_.dial(origin);
+Task<Result<DialledSession>> SessionFactory::dial(const http::Origin& origin, net::DialMode mode) {
+    auto dialled = co_await dialer_.dial(origin, mode);
     if (!dialled) co_return dialled.error();
-    const net::DialTimes times = dialled->times;
+    DialledSession made{.session = nullptr,
+                        .times = dialled->times,
+                        .address = dialled->address,
+                        .resumed = dialled->resumed};
     if (dialled->protocol == net::Protocol::http_2) {
-        co_return DialledSession{
-            std::make_unique<H2Session>(loop_,
-                                        std::move(*dialled),
-                                        limits_.h2,
-                                        MutableBytes{scratch_.get(), scratch_bytes}),
-            times};
+        made.session = std::make_unique<H2Session>(
+            loop_, std::move(*dialled), limits_.h2, MutableBytes{scratch_.get(), scratch_bytes});
+    } else {
+        made.session = std::make_unique<H1Session>(loop_, std::move(*dialled), limits_.h1);
     }
-    co_return DialledSession{std::make_unique<H1Session>(loop_, std::move(*dialled), limits_.h1),
-                             times};
+    co_return made;
 }
 
 }  // namespace nikawa::origin

@@ -30,33 +30,37 @@ public:
     }
     [[nodiscard]] bool is_sending() const { return sending_; }
 
-    /// The whole request has been sent; the final head has been given to the holder.
+    /// The whole request has been sent; an interim head, or the final one, has been given to the
+    /// holder.
     void note_request_complete() {
         request_complete_ = true;
+        head_due_since_ = loop_.now();
         rearm();
     }
+    void note_interim_given() { head_due_since_ = loop_.now(); }
     void note_head_given() { head_given_ = true; }
 
     void stop() { watchdog_.disarm(); }
 
 private:
-    // A response head is due from when the request is complete: before that its sender sets the
-    // pace. A body that has begun is not held up by the request.
+    // A response head is due from when the request is complete, however often its holder begins to
+    // wait for it: before that the request's sender sets the pace. A body that has begun is not
+    // held up by the request.
     void rearm() {
         if (awaiting_ && head_given_) {
-            arm(Errc::response_body_timed_out, timeouts_.response_body);
+            arm(Errc::response_body_timed_out, loop_.now(), timeouts_.response_body);
         } else if (sending_) {
-            arm(Errc::write_timed_out, timeouts_.write);
+            arm(Errc::write_timed_out, loop_.now(), timeouts_.write);
         } else if (awaiting_ && request_complete_) {
-            arm(Errc::response_head_timed_out, timeouts_.response_head);
+            arm(Errc::response_head_timed_out, head_due_since_, timeouts_.response_head);
         } else {
             watchdog_.disarm();
         }
     }
 
-    void arm(Errc overdue, Duration limit) {
+    void arm(Errc overdue, TimePoint since, Duration limit) {
         overdue_ = overdue;
-        watchdog_.arm(Deadline::after(loop_.now(), limit));
+        watchdog_.arm(Deadline::after(since, limit));
     }
 
     void expire() noexcept override { stream_.abandon({overdue_, Side::origin}); }
@@ -68,6 +72,7 @@ private:
     bool sending_ = false;
     bool request_complete_ = false;
     bool head_given_ = false;
+    TimePoint head_due_since_{};
     Errc overdue_{};
     loop::Watchdog watchdog_;
 };

@@ -3,12 +3,17 @@
 #include <algorithm>
 #include <cassert>
 
+#include "pool/member.hpp"
+
 namespace nikawa::pool {
 namespace {
 
 // As long as an origin's protocol is unknown it is taken to speak HTTP/2, so that a first burst
 // shares one dial; over HTTP/1.1 the others are dialled for when that is known.
 constexpr std::size_t streams_of_an_unknown_session = 100;
+
+// Between two dials to an origin that is down.
+constexpr Duration first_pause = std::chrono::milliseconds{200};
 
 constexpr Failure closed_failure{Errc::pool_closed, Side::self};
 
@@ -28,37 +33,60 @@ void Waiter::settle(Result<Acquired> outcome) {
     served_.notify();
 }
 
-OriginPool::Member::Member(OriginPool& owner, origin::DialledSession made)
-    : pool(owner), session(std::move(made.session)), dialled(made.times) {}
+OriginPool::Member::Member(OriginPool& owner, origin::DialledSession made_now)
+    : pool(owner),
+      session(std::move(made_now.session)),
+      dialled(made_now.times),
+      address(made_now.address),
+      made(owner.loop_.now()),
+      watch_(owner.loop_.deadlines(), *this) {}
+
+SessionView OriginPool::Member::view(TimePoint now) const {
+    return {.streams = session->streams(),
+            .exchanges = exchanges,
+            .idle = now - session->idle_since(),
+            .age = now - made,
+            .silence = now - session->last_heard(),
+            .answers_ping = session->protocol() == net::Protocol::http_2,
+            .is_doubtful = trust != Trust::trusted,
+            .has_left = pool.factory_.dialer().has_left(pool.origin_, address)};
+}
 
 OriginPool::OriginPool(loop::Loop& loop,
                        http::Origin origin,
                        origin::SessionFactory& factory,
                        const PoolLimits& limits)
-    : loop_(loop),
+    : TurnFlush(loop),
+      loop_(loop),
       origin_(std::move(origin)),
       factory_(factory),
       limits_(limits),
       streams_per_session_(origin_.scheme == http::Scheme::https ? streams_of_an_unknown_session
-                                                                 : 1) {}
+                                                                 : 1),
+      next_upkeep_(loop.deadlines(), *this) {
+    facts_.ping_interval = limits.ping_interval;
+}
 
 OriginPool::~OriginPool() { assert(is_empty() && "a pool outlives its sessions and waiters"); }
 
-std::optional<Acquired> OriginPool::try_acquire() {
+std::optional<Acquired> OriginPool::try_acquire(Repeatable repeatable) {
     if (closed_ || available_.empty() || !waiters_.empty()) return std::nullopt;
-    Member& member = *available_.back();
-    auto acquired = open_on(member);
-    member.used = true;
+    Member* const member = pick(repeatable);
+    if (member == nullptr) return std::nullopt;
+    auto acquired = open_on(*member);
+    ++counters_.warm;
+    counters_.saved += facts_.dial_time;
     note_demand();
     return acquired;
 }
 
 Task<Result<Acquired>> OriginPool::acquire(Waiter& waiter, Deadline deadline) {
     if (closed_) co_return closed_failure;
-    if (auto acquired = try_acquire()) co_return std::move(*acquired);
+    if (auto acquired = try_acquire(waiter.repeatable_)) co_return std::move(*acquired);
     if (waiters_.size() >= limits_.max_waiters) co_return Failure{Errc::pool_full, Side::self};
     waiter.pool_ = this;
     waiter.place_ = waiters_.insert(waiters_.end(), &waiter);
+    waiter.reason_ = reason_to_wait();
     waiter.watchdog_.arm(deadline);
     note_demand();
     start_dials();
@@ -67,43 +95,143 @@ Task<Result<Acquired>> OriginPool::acquire(Waiter& waiter, Deadline deadline) {
     co_return std::move(*waiter.outcome_);
 }
 
+// What the exchange that comes now may blame for having to wait.
+DialReason OriginPool::reason_to_wait() const {
+    const bool has_session = std::ranges::any_of(members_, [](const Member* member) {
+        return !member->session->is_retired() && member->trust == Member::Trust::trusted;
+    });
+    return has_session ? DialReason::peak_exceeded : last_loss_;
+}
+
+// Over HTTP/1.1 the session that was used last, so that the others may be let go. Over HTTP/2 the
+// one with the fewest streams, so that a burst is spread.
+OriginPool::Member* OriginPool::pick(Repeatable repeatable) const {
+    Member* best = nullptr;
+    for (auto at = available_.rbegin(); at != available_.rend(); ++at) {
+        Member& member = **at;
+        if (member.early && repeatable == Repeatable::no) continue;
+        if (member.session->streams() == 0 && streams_per_session_ == 1) return &member;
+        if (best == nullptr || member.session->streams() < best->session->streams()) {
+            best = &member;
+        }
+    }
+    return best;
+}
+
 void OriginPool::start_dials() {
-    for (auto wanted = dials_wanted(counts(), limits_.max_sessions); wanted > 0; --wanted) {
+    if (pauses_after_failure()) return look_after();
+    auto now = counts();
+    for (const Member* member : members_) {
+        if (member->trust != Member::Trust::trusted) {
+            --now.sessions;  // nobody could be served beside it
+        } else if (member->early && member->session->capacity() > 0) {
+            --now.sessions;  // who has to wait until it is confirmed waits for no dial
+            ++now.dials;
+        }
+    }
+    start_dials(dials_wanted(now, limits_.upkeep.max_sessions), reason_to_wait());
+}
+
+void OriginPool::start_dials(std::size_t count, DialReason reason) {
+    for (; count > 0; --count) {
         ++dials_;
-        loop_.spawn(dial_and_serve());
+        if (reason == DialReason::at_start) ++starting_dials_;
+        ++counters_.dials[static_cast<std::size_t>(reason)];
+        loop_.spawn(dial_and_serve(reason));
     }
 }
 
-Task<void> OriginPool::dial_and_serve() {
-    auto dialled = co_await factory_.dial(origin_);
+Task<void> OriginPool::dial_and_serve(DialReason reason) {
+    // Only a request that waits, and may be repeated, has a use for early data.
+    const bool early = limits_.early_data && members_.empty() && !waiters_.empty() &&
+                       waiters_.front()->repeatable_ == Repeatable::yes;
+    const auto mode = early ? net::DialMode::early : net::DialMode::plain;
+    auto dialled = co_await factory_.dial(origin_, mode);
     --dials_;
+    if (reason == DialReason::at_start) --starting_dials_;
     if (!dialled) {
-        // Who waits has nothing coming but what another dial or a busy session may give.
-        const bool all_retired = std::ranges::all_of(
-            members_, [](const Member* member) { return member->session->is_retired(); });
-        if (dials_ == 0 && all_retired) fail_waiters(dialled.error());
+        dial_failed(dialled.error());
         co_return;
     }
-    Member member{*this, std::move(*dialled)};
+    if (dialled->resumed) ++counters_.resumed_dials;
+    co_await serve_session(std::move(*dialled));
+}
+
+// Who waits has nothing coming but what another dial or a busy session may give.
+void OriginPool::dial_failed(const Failure& why) {
+    ++counters_.failed_dials;
+    last_loss_ = DialReason::dial_failed;
+    last_dial_failure_ = loop_.now();
+    back_off();
+    const bool has_hope =
+        std::ranges::any_of(members_, [](const Member* member) { return member->is_promising(); });
+    if (dials_ == 0 && !has_hope && !may_come_back()) fail_waiters(why);
+    look_after();
+}
+
+// An origin that is down is asked again after an eighth of the time it has been so: it is noticed
+// soon that it is back, and it is not hammered.
+void OriginPool::back_off() {
+    constexpr Duration longest_pause = std::chrono::minutes{1};
+    const TimePoint now = loop_.now();
+    if (!failing_since_) failing_since_ = now;
+    const auto pause =
+        std::clamp<Duration>((now - *failing_since_) / 8, first_pause, longest_pause);
+    retry_dials_at_ = Deadline{now + pause};
+}
+
+// An origin that worked until a moment ago may be restarting: nothing was sent, so who waits may
+// wait a little longer.
+bool OriginPool::may_come_back() const {
+    constexpr Duration time_to_restart = std::chrono::seconds{3};
+    return facts_.protocol && failing_since_ && loop_.now() - *failing_since_ < time_to_restart;
+}
+
+bool OriginPool::pauses_after_failure() const {
+    return may_come_back() && loop_.now() < last_dial_failure_ + first_pause;
+}
+
+Task<void> OriginPool::serve_session(origin::DialledSession dialled) {
+    Member member{*this, std::move(dialled)};
+    member.early = !member.session->is_confirmed();
+    if (member.early) {
+        member.session->call_when_heard();
+    } else {
+        facts_.note_dial(member.dialled);
+    }
     members_.push_back(&member);
+    facts_.protocol = member.session->protocol();
     streams_per_session_ = std::max<std::size_t>(member.session->max_streams(), 1);
     if (closed_) member.session->drain();
     update(member);
     start_dials();  // more than expected are needed if this turned out to be HTTP/1.1
+    look_after();
     co_await member.session->run(member);
 
     take_off(member);
     std::erase(members_, &member);
-    if (!closed_) start_dials();
+    // Beside early data nobody else has seen that the address did not answer.
+    if (member.early) factory_.dialer().avoid(origin_, member.address);
+    if (closed_) co_return;
+    start_dials();
+    look_after();
 }
 
 Acquired OriginPool::open_on(Member& member) {
     Acquired acquired{.lease = member.session->open_stream(limits_.timeouts),
-                      .reused = member.used,
+                      .reused = member.exchanges > 0,
+                      .early = member.early,
                       .protocol = member.session->protocol(),
                       .address = member.session->peer_address(),
-                      .dialled = {}};
+                      .dialled = {},
+                      .cold = {}};
+    ++member.exchanges;
+    ++counters_.exchanges;
+    last_used_ = loop_.now();
+    failing_since_.reset();
+    member.note_request(loop_.now());
     if (member.session->capacity() == 0) take_off(member);
+    if (member.exchanges == facts_.request_limit.get() * 9 / 10) look_after();
     return acquired;
 }
 
@@ -117,29 +245,50 @@ void OriginPool::take_off(Member& member) noexcept {
     }
 }
 
+// Something may have to be done for it before the next time that is planned for.
+void OriginPool::note_idle(const Member& member) {
+    const bool first_time = member.exchanges == 1;  // its response may have told a limit
+    const bool is_in_time = idle_horizon_ == Duration::max() ||
+                            next_upkeep_.deadline().at() - loop_.now() <= idle_horizon_;
+    if (first_time || !is_in_time) look_after();
+}
+
 // Puts a session where its capacity says it belongs, and gives out what became free.
 void OriginPool::update(Member& member) noexcept {
-    if (member.session->capacity() == 0) {
+    if (!member.can_be_given_out()) {
         take_off(member);
     } else if (!member.available) {
         member.available = true;
         available_.push_back(&member);
     }
-    if (!member.session->is_retired()) {
+    if (member.session->is_retired()) {
+        if (!std::exchange(member.lost, true)) learn_from_loss(member);
+        look_after();
+    } else {
         streams_per_session_ = std::max<std::size_t>(member.session->max_streams(), 1);
+        if (member.session->streams() == 0) note_idle(member);
     }
     serve_waiters();
-    // To all who waited for its dial it is fresh, however many share it.
-    if (member.session->streams() > 0) member.used = true;
     if (!waiters_.empty()) start_dials();
 }
 
 void OriginPool::serve_waiters() {
-    while (!waiters_.empty() && !available_.empty()) {
-        Member& member = *available_.back();
-        auto acquired = open_on(member);
-        if (!member.used) acquired.dialled = member.dialled;
-        waiters_.front()->settle(std::move(acquired));
+    // To all who waited for its dial a session is fresh, however many share it.
+    const auto fresh = [](const Member& member) { return member.exchanges == 0; };
+    std::vector<Member*> fresh_members;
+    for (auto at = waiters_.begin(); at != waiters_.end() && !available_.empty();) {
+        Waiter& waiter = **at++;
+        Member* const member = pick(waiter.repeatable_);
+        if (member == nullptr) continue;
+        if (fresh(*member)) fresh_members.push_back(member);
+        auto acquired = open_on(*member);
+        acquired.cold = waiter.reason_;
+        ++counters_.waited[static_cast<std::size_t>(waiter.reason_)];
+        if (std::ranges::find(fresh_members, member) != fresh_members.end()) {
+            acquired.reused = false;
+            acquired.dialled = member->dialled;
+        }
+        waiter.settle(std::move(acquired));
     }
 }
 
@@ -147,30 +296,9 @@ void OriginPool::fail_waiters(const Failure& why) {
     while (!waiters_.empty()) waiters_.front()->settle(why);
 }
 
-void OriginPool::upkeep() {
-    note_demand();  // exchanges that began long ago are demand too
-    std::vector<Member*> idle;
-    for (Member* member : available_) {
-        if (member->session->streams() == 0) idle.push_back(member);
-    }
-    if (idle.empty()) return;
-    std::sort(idle.begin(), idle.end(), [](const Member* a, const Member* b) {
-        return a->session->idle_since() < b->session->idle_since();
-    });
-    const IdleFacts facts{
-        .idle = idle.size(),
-        .busy = members_.size() - idle.size(),
-        .recent_peak = (peak_.at(loop_.now()) + streams_per_session_ - 1) / streams_per_session_,
-        .longest_idle = loop_.now() - idle.front()->session->idle_since()};
-    const auto retire = sessions_to_retire(facts, limits_.idle);
-    for (std::size_t i = 0; i < retire; ++i) {
-        idle[i]->session->drain();
-        update(*idle[i]);
-    }
-}
-
 void OriginPool::close() {
     closed_ = true;
+    next_upkeep_.disarm();
     fail_waiters(closed_failure);
     for (Member* member : std::vector{members_}) member->session->drain();
 }
@@ -190,12 +318,18 @@ PoolCounts OriginPool::counts() const {
 }
 
 std::size_t OriginPool::exchanges() const {
-    if (streams_per_session_ == 1) return members_.size() - available_.size() + waiters_.size();
     std::size_t streams = waiters_.size();
     for (const Member* member : members_) streams += member->session->streams();
     return streams;
 }
 
-void OriginPool::note_demand() { peak_.note(loop_.now(), exchanges()); }
+// A peak that was not seen before may call for more sessions.
+void OriginPool::note_demand() {
+    // Over HTTP/1.1 nearly every session that cannot be given out is busy.
+    auto now_running = waiters_.size() + members_.size() - available_.size();
+    if (streams_per_session_ > 1 || now_running > planned_peak_) now_running = exchanges();
+    facts_.peak.note(loop_.now(), now_running);
+    if (now_running > planned_peak_) look_after();
+}
 
 }  // namespace nikawa::pool

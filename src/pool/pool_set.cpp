@@ -1,14 +1,18 @@
 #include "nikawa/pool/pool_set.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <string_view>
 
 namespace nikawa::pool {
 namespace {
 
-// How often pools look after their idle sessions. Nothing depends on it but how long a surplus
-// stays.
+// How often the set looks for pools that are of no more use.
 constexpr auto upkeep_interval = std::chrono::seconds{5};
+
+// What was learned of an origin is of use for so long after its last exchange; not of very many.
+constexpr auto memory = std::chrono::hours{1};
+constexpr std::size_t most_pools = 2000;
 
 }  // namespace
 
@@ -28,6 +32,29 @@ OriginPool& PoolSet::pool_of(const http::Origin& origin) {
     return *pools_.emplace(origin, std::move(pool)).first->second;
 }
 
+void PoolSet::restore(const std::vector<RememberedOrigin>& remembered) {
+    for (const auto& one : remembered) pool_of(one.origin).restore(one);
+}
+
+bool PoolSet::is_warming() const {
+    return std::ranges::any_of(pools_,
+                               [](const auto& entry) { return entry.second->is_warming(); });
+}
+
+std::vector<RememberedOrigin> PoolSet::remember() const {
+    std::vector<RememberedOrigin> remembered;
+    for (const auto& [origin, pool] : pools_) {
+        if (pool->last_used()) remembered.push_back(pool->remember());
+    }
+    return remembered;
+}
+
+std::vector<OriginStatus> PoolSet::status() const {
+    std::vector<OriginStatus> status;
+    for (const auto& [origin, pool] : pools_) status.push_back(pool->status());
+    return status;
+}
+
 void PoolSet::close() {
     closed_ = true;
     upkeep_.disarm();
@@ -40,9 +67,29 @@ void PoolSet::cut_off() {
 }
 
 void PoolSet::expire() noexcept {
-    for (auto& [origin, pool] : pools_) pool->upkeep();
-    std::erase_if(pools_, [](const auto& entry) { return entry.second->is_empty(); });
+    limit_warm_origins();
+    std::erase_if(pools_, [this](const auto& entry) { return is_forgettable(*entry.second); });
     if (!pools_.empty()) upkeep_.arm(Deadline::after(loop_.now(), upkeep_interval));
+}
+
+bool PoolSet::is_forgettable(const OriginPool& pool) const {
+    if (!pool.is_empty() || pool.is_warm()) return false;
+    const auto used = pool.last_used();
+    return !used || loop_.now() - *used >= memory || pools_.size() > most_pools;
+}
+
+void PoolSet::limit_warm_origins() {
+    if (pools_.size() <= most_warm_origins) return;
+    std::vector<OriginPool*> warm;
+    for (auto& [origin, pool] : pools_) {
+        if (pool->is_warm() && !pool->is_pinned()) warm.push_back(pool.get());
+    }
+    if (warm.size() <= most_warm_origins) return;
+    const auto first_kept = warm.end() - most_warm_origins;
+    std::nth_element(warm.begin(), first_kept, warm.end(), [](const auto* a, const auto* b) {
+        return a->last_used() < b->last_used();
+    });
+    std::for_each(warm.begin(), first_kept, [](OriginPool* pool) { pool->let_go(); });
 }
 
 }  // namespace nikawa::pool

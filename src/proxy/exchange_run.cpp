@@ -9,6 +9,7 @@ namespace nikawa::proxy {
 namespace {
 
 constexpr Failure gone{Errc::client_gone, Side::client};
+constexpr unsigned too_early = 425;  // RFC 8470 §5.2
 
 // What is before an @ may be a password, and does not belong in a log.
 std::string_view without_userinfo(std::string_view text) {
@@ -101,14 +102,16 @@ Task<Result<void>> ExchangeRun::run_attempts() {
         if (done) co_return done;
         if (client_gone_) co_return gone;
         if (!stream_.lease) co_return done;  // no session could be had: the pool has tried
+        if (std::exchange(repeat_confirmed_, false)) continue;
         const FailedAttempt failed{
             .method = exchange_.head().method,
             .failure = done.error(),
-            .session_reused = stream_.reused,
+            .session_reused = stream_.reused || stream_.early || !stream_.cold,
             .response_begun = final_head_received_ || stream_.lease->has_response_begun(),
             .request_is_whole = body_.is_whole(),
             .attempts = record_.attempts};
         if (!may_resend(failed)) co_return done;
+        pool().note_retry(done.error().code);
     }
 }
 
@@ -122,29 +125,42 @@ Task<Result<void>> ExchangeRun::attempt() {
     co_return done;
 }
 
+// Early data may be replayed by who listens: only what harms nobody then is sent as such.
+bool ExchangeRun::may_be_early() const {
+    return !was_too_early_ && is_safe(exchange_.head().method) && !body_.is_streamed();
+}
+
 Task<Result<void>> ExchangeRun::acquire() {
     auto& loop = forwarder_.loop_;
-    auto& pool = forwarder_.pools_.pool_of(origin_);
-    if (auto acquired = pool.try_acquire()) {
+    auto& pool = this->pool();
+    const auto repeatable = may_be_early() ? pool::Repeatable::yes : pool::Repeatable::no;
+    if (auto acquired = pool.try_acquire(repeatable)) {
         stream_ = std::move(*acquired);
     } else {
         const TimePoint began = loop.now();
-        waiter_.emplace(loop);
+        waiter_.emplace(loop, repeatable);
         auto served = co_await pool.acquire(
             *waiter_, Deadline::after(began, forwarder_.settings_.acquire_timeout));
         waiter_.reset();
         record_.wait += loop.now() - began;
         if (!served) co_return served.error();
         stream_ = std::move(*served);
+    }
+    note_stream();
+    if (stream_.cold) {
         record_.resolve = stream_.dialled.resolve;
         record_.connect = stream_.dialled.connect;
         record_.tls = stream_.dialled.tls;
+        record_.cold = name_of(*stream_.cold);
     }
+    if (client_gone_) co_return gone;
+    co_return Result<void>{};
+}
+
+void ExchangeRun::note_stream() {
     record_.origin_address = stream_.address;
     record_.protocol = protocol_text(stream_.protocol);
     record_.reused = stream_.reused;
-    if (client_gone_) co_return gone;
-    co_return Result<void>{};
 }
 
 Task<Result<void>> ExchangeRun::exchange_messages() {
@@ -160,24 +176,73 @@ Task<Result<void>> ExchangeRun::exchange_messages() {
     }
     const auto head = co_await receive_final_head();
     if (!head) co_return head.error();
+    if ((*head)->status == too_early && stream_.early) {
+        was_too_early_ = repeat_confirmed_ = true;
+        co_return Failure{Errc::stream_refused, Side::origin};
+    }
     final_head_received_ = true;
     record_.first_byte = forwarder_.loop_.now() - exchange_.started_at();
     record_.status = (*head)->status;
-    const http::BodyFraming framing = stream.response_framing();
+    const http::BodyFraming framing = stream_.lease->response_framing();  // of who has answered
     to_client(**head, request_id(), forwarder_.settings_.identity);
     exchange_.begin_response(**head, framing);
     co_return co_await relay_body(framing);
 }
 
 Task<Result<http::ResponseHead*>> ExchangeRun::receive_final_head() {
-    for (;;) {
-        const auto head = co_await stream_.lease->receive_head();
-        if (!head || (*head)->status >= 200) co_return head;
-        if ((*head)->status == 100) continue;  // answered by us, and never asked for
-        to_client(**head, request_id(), forwarder_.settings_.identity);
-        const auto sent = co_await exchange_.send_interim(**head);
-        if (!sent) co_return sent.error();
+    auto head = co_await receive_first_head();
+    while (head && (*head)->status < 200) {
+        if ((*head)->status != 100) {  // that is answered by us, and never asked for
+            to_client(**head, request_id(), forwarder_.settings_.identity);
+            const auto sent = co_await exchange_.send_interim(**head);
+            if (!sent) co_return sent.error();
+        }
+        head = co_await receive_head_despite_doubt(*stream_.lease);
     }
+    co_return head;
+}
+
+// The head that comes first, an interim one too. While the path is in doubt the request is repeated
+// beside it, if it may be.
+Task<Result<http::ResponseHead*>> ExchangeRun::receive_first_head() {
+    auto head = co_await stream_.lease->receive_head();
+    if (head || head.error().code != Errc::path_in_doubt) co_return head;
+    const bool may_repeat = is_idempotent(exchange_.head().method) && !body_.is_streamed();
+    if (may_repeat) co_return co_await race_against_doubted();
+    co_return co_await receive_head_despite_doubt(*stream_.lease);
+}
+
+Task<Result<http::ResponseHead*>> ExchangeRun::race_against_doubted() {
+    constexpr Failure lost{Errc::abandoned, Side::self};
+    record_.hedged = true;
+    pool().note_retry(Errc::path_in_doubt);
+    DoubtedListener& listener = *this;
+    doubted_.emplace(forwarder_.loop_, std::move(stream_), listener);
+    doubted_->start();
+    auto head = co_await repeat();
+    if (head) doubted_->abandon(lost);
+    co_await doubted_->join();
+    if (doubted_->has_answer()) {  // and so the other one was given up
+        stream_ = doubted_->take_stream();
+        note_stream();
+        head = doubted_->head();
+    }
+    doubted_.reset();
+    co_return head;
+}
+
+// The request once more, on another session.
+Task<Result<http::ResponseHead*>> ExchangeRun::repeat() {
+    const auto acquired = co_await acquire();
+    if (!acquired) co_return acquired.error();
+    ++record_.attempts;
+    if (doubted_->has_answer()) co_return Failure{Errc::abandoned, Side::self};
+    origin::OriginStream& stream = *stream_.lease;
+    const auto begun = stream.send_head(exchange_.head(), exchange_.request_framing());
+    if (!begun) co_return begun.error();
+    const auto sent = co_await body_.send(stream);
+    if (!sent && !stream.has_response_begun()) co_return sent.error();
+    co_return co_await receive_head_despite_doubt(stream);
 }
 
 Task<Result<void>> ExchangeRun::relay_body(http::BodyFraming framing) {
@@ -248,8 +313,13 @@ void ExchangeRun::log() {
 
 void ExchangeRun::peer_closed() noexcept {
     client_gone_ = true;
-    if (waiter_) waiter_->abandon(gone);
-    if (stream_.lease) stream_.lease->abandon(gone);
+    give_up_attempt(gone);
+    if (doubted_) doubted_->abandon(gone);
+}
+
+void ExchangeRun::give_up_attempt(const Failure& why) noexcept {
+    if (waiter_) waiter_->abandon(why);
+    if (stream_.lease) stream_.lease->abandon(why);
 }
 
 }  // namespace nikawa::proxy

@@ -6,13 +6,14 @@
 #include <string>
 
 #include "nikawa/proxy/forwarder.hpp"
+#include "proxy/doubted_attempt.hpp"
 #include "proxy/request_body.hpp"
 
 namespace nikawa::proxy {
 
 /// One exchange while it runs: the state that attempts share. Lives in the frame of
 /// `Forwarder::handle()`.
-class ExchangeRun final : private net::PeerCloseListener {
+class ExchangeRun final : private net::PeerCloseListener, private DoubtedListener {
 public:
     ExchangeRun(Forwarder& forwarder, client::ClientExchange& exchange);
     ~ExchangeRun();
@@ -32,10 +33,18 @@ private:
     Task<Result<void>> acquire();
     Task<Result<void>> exchange_messages();
     Task<Result<http::ResponseHead*>> receive_final_head();
+    Task<Result<http::ResponseHead*>> receive_first_head();
+    Task<Result<http::ResponseHead*>> race_against_doubted();
+    Task<Result<http::ResponseHead*>> repeat();
+    void note_stream();
     Task<Result<void>> relay_body(http::BodyFraming framing);
     Task<void> answer(Failure failure);
     void log();
     void peer_closed() noexcept override;
+    void doubted_answered() noexcept override { give_up_attempt({Errc::abandoned, Side::self}); }
+    void give_up_attempt(const Failure& why) noexcept;
+    [[nodiscard]] bool may_be_early() const;
+    [[nodiscard]] pool::OriginPool& pool() const { return forwarder_.pools_.pool_of(origin_); }
     void choose_request_id();
     [[nodiscard]] std::string_view request_id() const { return {id_.data(), id_bytes_}; }
 
@@ -51,6 +60,9 @@ private:
 
     std::optional<pool::Waiter> waiter_;  // while a stream is waited for
     pool::Acquired stream_;
+    std::optional<DoubtedAttempt> doubted_;  // while the request is repeated beside it
+    bool was_too_early_ = false;     // the origin wants it on a confirmed session (RFC 8470 §5.2)
+    bool repeat_confirmed_ = false;  // and has not had it there yet
     bool client_gone_ = false;
     bool final_head_received_ = false;
     RequestBody body_;

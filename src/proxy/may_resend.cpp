@@ -11,6 +11,10 @@ bool is_idempotent(std::string_view method) {
     return std::find(methods.begin(), methods.end(), method) != methods.end();
 }
 
+bool is_safe(std::string_view method) {
+    return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE";
+}
+
 bool may_resend(const FailedAttempt& attempt) {
     constexpr unsigned most_attempts = 3;
     if (!attempt.request_is_whole || attempt.response_begun) return false;

@@ -57,6 +57,7 @@ constexpr Verdict verdict(Errc code) {
         case Errc::tls_timed_out: return {504, "connection_timeout", try_again};
         case Errc::stream_refused: return {502, "connection_terminated", try_again};
         case Errc::stream_reset: return {502, "connection_terminated", try_again};
+        case Errc::path_in_doubt: return {502, "connection_terminated", try_again};
         case Errc::peer_closed: return {502, "connection_terminated", try_again};
         case Errc::malformed: return {502, "http_protocol_error", try_again};
         case Errc::response_head_too_large:

@@ -255,6 +255,8 @@ char* write_line(char* begin,
     line.seconds("connect", record.connect);
     line.seconds("tls", record.tls);
     line.seconds("wait", record.wait);
+    if (!record.cold.empty()) line.text("cold", record.cold);
+    if (record.hedged) line.flag("hedged", true);
     if (record.first_byte) line.seconds("first_byte", *record.first_byte);
     if (record.failure) {
         line.text("error", name_of(record.failure->code));
@@ -282,6 +284,7 @@ void append_line(std::string& out,
                              record.origin,
                              record.origin_address,
                              record.protocol,
+                             record.cold,
                              record.trace_id}) {
         value_bytes += value.size();
     }

@@ -10,12 +10,13 @@ constexpr std::size_t hand_over_bytes = 64 * 1024;
 
 }  // namespace
 
-AccessLog::AccessLog(LogWriter* writer)
-    : writer_(writer != nullptr && writer->impl_->discards() ? nullptr : writer) {}
+AccessLog::AccessLog(LogWriter* writer, HttpStats* stats)
+    : writer_(writer != nullptr && writer->impl_->discards() ? nullptr : writer), stats_(stats) {}
 
 AccessLog::~AccessLog() { flush(); }
 
 void AccessLog::write(const ExchangeRecord& record) {
+    if (stats_ != nullptr) stats_->note(record);
     if (writer_ == nullptr) return;
     append_line(buffer_, record, writer_->impl_->format(), second_);
     ++lines_;

@@ -156,6 +156,24 @@ TEST(ParseOptions, TakesValuesOfEveryKind) {
         {{"--upstream="}, [](auto& o) { return !o.upstream.has_value(); }},
         {{"--request-id-field=X-Request-Id"},
          [](auto& o) { return o.request_id_field == "X-Request-Id"; }},
+        {{"--keep-warm=0"}, [](auto& o) { return o.keep_warm == 0s; }},
+        {{"--keep-warm=2h"}, [](auto& o) { return o.keep_warm == 2h; }},
+        {{"--warm-conns=4"}, [](auto& o) { return o.warm_conns == 4; }},
+        {{"--warm", "https://a.example", "http://b.example:8080", "-p1"},
+         [](auto& o) {
+             return o.warm == std::vector<Origin>{{Scheme::https, "a.example", 443},
+                                                  {Scheme::http, "b.example", 8080}};
+         }},
+        {{"--warm=https://a.example,https://b.example"},
+         [](auto& o) { return o.warm.size() == 2; }},
+        {{"--warm="}, [](auto& o) { return o.warm.empty(); }},
+        {{"--warm-timeout=500ms"}, [](auto& o) { return o.warm_timeout == 500ms; }},
+        {{"--state-file=none"}, [](auto& o) { return o.state_file == "none"; }},
+        {{"--ping-interval=30"}, [](auto& o) { return o.ping_interval == 30s; }},
+        {{"--dns-stale=1h", "--dns-grace=0"},
+         [](auto& o) { return o.dns_stale == 1h && o.dns_grace == 0s; }},
+        {{"--tcp-fast-open"}, [](auto& o) { return o.tcp_fast_open && !o.early_data; }},
+        {{"--early-data"}, [](auto& o) { return o.early_data && !o.tcp_fast_open; }},
         {{"--stsize=10", "--spfactor=1"},
          [](auto& o) { return o.stsize == 10 && o.spfactor == 1; }},
     };
@@ -172,6 +190,8 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
         ": must be a time from 1m to a year, such as 24h or 1440 (minutes)";
     constexpr const char* a_url =
         ": must be a URL http://host[:port] or https://host[:port] without a path";
+    constexpr const char* urls =
+        ": must be URLs http://host[:port] or https://host[:port] without a path";
     constexpr const char* an_address =
         ": must be an IPv4 or IPv6 address, such as 127.0.0.1 or ::1";
     constexpr const char* labels = ": must be host labels of up to 63 letters, digits, - and _";
@@ -207,7 +227,12 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
         {"--read-timeout=inf", a_time},
         {"--read-timeout=9999999999999", a_time},
         {"--shutdown-timeout=x",
-         ": must be a time up to a year, such as 30 (seconds), 500ms or 1h; 0 is at once"},
+         ": must be a time up to a year, such as 30 (seconds), 500ms, 1.5s or 1h30m; 0 is at once"},
+        {"--keep-warm=x",
+         ": must be a time up to a year, such as 30 (seconds), 500ms, 1.5s or 1h30m; 0 is off"},
+        {"--warm-conns=0", ": must be a number from 1 to 10000"},
+        {"--warm=a.example", urls},
+        {"--warm=https://a.example,https://b.example/path", urls},
         {"--access-log-rotate=week", ": must be a number of files from 0 to 100000"},
         {"--access-log-rotate-time=0", a_rotation},
         {"--access-log-rotate-time=59s", a_rotation},
@@ -292,6 +317,21 @@ TEST(ParseOptions, NamesTheVariableThatIsWrong) {
 TEST(ParseOptions, IsNotConfusedByKubernetes) {
     const Variable variable{"NIKAWA_PORT", "tcp://10.0.0.1:3000"};
     EXPECT_EQ(accepted({}).port, 3000);
+}
+
+TEST(StateFilePath, IsTheOneGivenOrTheOneOfTheService) {
+    Options options;
+    EXPECT_EQ(state_file_path(options), "");
+    options.state_file = "none";
+    EXPECT_EQ(state_file_path(options), "");
+    options.state_file = "state";
+    EXPECT_EQ(state_file_path(options), "state");
+
+    const Variable variable{"STATE_DIRECTORY", "/var/lib/nikawa:/var/lib/other"};
+    EXPECT_EQ(state_file_path(options), "state");
+    EXPECT_EQ(state_file_path({}), "/var/lib/nikawa/state.json");
+    options.state_file = "none";
+    EXPECT_EQ(state_file_path(options), "");
 }
 
 class ConfigFile : public testing::Test {
@@ -394,6 +434,8 @@ TEST_F(CheckTest, FindsWhatIsWrongWithFilesAsAStartDoes) {
         {"--access-log-dir=/proc/nikawa",
          ": must be a directory to write to, stdout or none: /proc cannot be written to: "},
         {"--pid-file=" + missing + "/pid",
+         ": must be a file that can be written: " + missing + ": No such file or directory"},
+        {"--state-file=" + missing + "/state.json",
          ": must be a file that can be written: " + missing + ": No such file or directory"},
         {"--max-request-line-bytes=128k",
          ": must not be more than --max-head-bytes=65536, of which the line is a part"},

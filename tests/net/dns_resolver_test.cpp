@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 
 #include "net/fake_dns.hpp"
 #include "net/io_test.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace nikawa::net {
 namespace {
@@ -15,28 +17,41 @@ protected:
         return await(resolver.resolve(host, deadline));
     }
 
-    std::vector<std::string> addresses_of(const std::string& host) {
-        const auto found = resolve(host);
+    using Texts = std::vector<std::string>;
+
+    static Texts texts(const Result<Addresses>& found) {
         EXPECT_TRUE(found) << describe(found.error());
-        std::vector<std::string> text;
+        Texts texts;
         if (found) {
-            for (const IpAddress& address : *found) text.push_back(address.to_string());
+            for (const IpAddress& address : *found) texts.push_back(address.to_string());
         }
-        std::sort(text.begin(), text.end());  // the order is the system's, by its routes
-        return text;
+        std::sort(texts.begin(), texts.end());  // the order is the system's, by its routes
+        return texts;
+    }
+
+    Texts addresses_of(const std::string& host) { return texts(resolve(host)); }
+
+    using Resolving = Pending<Result<Addresses>>;
+
+    // Asks at a later time by the loop's clock, which is the real one again when the loop runs.
+    std::unique_ptr<Resolving> resolve_later(DnsResolver& asked,
+                                             const std::string& host,
+                                             Duration later) {
+        loop.set_now(loop.now() + later);
+        auto pending = std::make_unique<Resolving>(loop, asked.resolve(host, Deadline::none()));
+        loop.run_turn();
+        return pending;
     }
 
     // Whether the answer is remembered `later`; looks only, and leaves the loop's clock there.
     bool is_remembered(const std::string& host, Duration later) {
-        loop.set_now(loop.now() + later);
-        Pending<Result<Addresses>> pending{loop, resolver.resolve(host, Deadline::none())};
-        loop.run_turn();
-        const bool at_once = pending.is_done();
-        run_until([&] { return pending.is_done(); });
+        const auto pending = resolve_later(resolver, host, later);
+        const bool at_once = pending->is_done();
+        run_until([&] { return pending->is_done(); });
         return at_once;
     }
 
-    using Texts = std::vector<std::string>;
+    static IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 
     FakeDns dns{event_loop.io()};
     DnsResolver resolver{event_loop,
@@ -91,8 +106,8 @@ TEST_F(DnsResolverTest, AnAliasLimitsTheLifeOfWhatItLeadsTo) {
 
 TEST_F(DnsResolverTest, AsksOnceForAllThatWait) {
     dns.add("origin.test", "192.0.2.1", 300);
-    Pending<Result<Addresses>> first{loop, resolver.resolve("origin.test", Deadline::none())};
-    Pending<Result<Addresses>> second{loop, resolver.resolve("origin.test", Deadline::none())};
+    Resolving first{loop, resolver.resolve("origin.test", Deadline::none())};
+    Resolving second{loop, resolver.resolve("origin.test", Deadline::none())};
     run_until([&] { return first.is_done() && second.is_done(); });
     EXPECT_EQ(*first.take(), *second.take());
     EXPECT_EQ(dns.queries("origin.test"), 1);
@@ -123,7 +138,7 @@ TEST_F(DnsResolverTest, TimesOutWhenNoServerAnswers) {
 
 TEST_F(DnsResolverTest, OneWaiterGivesUpAtItsDeadlineAndTheOthersWaitOn) {
     dns.stay_silent();
-    Pending<Result<Addresses>> patient{loop, resolver.resolve("silent.test", Deadline::none())};
+    Resolving patient{loop, resolver.resolve("silent.test", Deadline::none())};
     const auto found = resolve("silent.test", Deadline{std::chrono::steady_clock::now() + 1ms});
     ASSERT_FALSE(found);
     EXPECT_EQ(found.error(), (Failure{Errc::resolve_timed_out, Side::origin}));
@@ -133,7 +148,7 @@ TEST_F(DnsResolverTest, OneWaiterGivesUpAtItsDeadlineAndTheOthersWaitOn) {
 
 TEST_F(DnsResolverTest, CancelFailsWhoWaitsAndWhoComesLater) {
     dns.stay_silent();
-    Pending<Result<Addresses>> waiting{loop, resolver.resolve("silent.test", Deadline::none())};
+    Resolving waiting{loop, resolver.resolve("silent.test", Deadline::none())};
     settle();
     resolver.cancel();
     settle();
@@ -143,11 +158,167 @@ TEST_F(DnsResolverTest, CancelFailsWhoWaitsAndWhoComesLater) {
 }
 
 TEST_F(DnsResolverTest, KeepsALimitedNumberOfNames) {
+    for (int i = 0; i <= 4096; ++i) dns.add(std::to_string(i) + ".test", "192.0.2.1", 300);
     for (int i = 0; i < 4096; ++i) resolve(std::to_string(i) + ".test");
-    EXPECT_TRUE(is_remembered("4095.test", 0s));
-    dns.add("one.more", "192.0.2.1", 300);
-    EXPECT_EQ(addresses_of("one.more"), Texts{"192.0.2.1"});
-    EXPECT_FALSE(is_remembered("4095.test", 0s));
+    EXPECT_TRUE(is_remembered("0.test", 0s));
+    EXPECT_EQ(addresses_of("4096.test"), Texts{"192.0.2.1"});
+    EXPECT_FALSE(is_remembered("0.test", 0s));
+}
+
+TEST_F(DnsResolverTest, NamesThatDoNotExistDriveOutNoneThatDoes) {
+    dns.add("origin.test", "192.0.2.1", 300);
+    addresses_of("origin.test");
+    for (int i = 0; i < 4096; ++i) resolve(std::to_string(i) + ".test");
+    EXPECT_TRUE(is_remembered("origin.test", 0s));
+}
+
+// RFC 8767. A name has been answered, and by the loop's clock the answer has expired.
+class OldAnswerTest : public DnsResolverTest {
+protected:
+    OldAnswerTest() {
+        dns.add("origin.test", "192.0.2.1", 30);
+        addresses_of("origin.test");
+    }
+
+    std::unique_ptr<Resolving> resolve_once_expired() {
+        return resolve_later(resolver, "origin.test", 31s);
+    }
+
+    const Texts old{"192.0.2.1"};
+};
+
+TEST_F(OldAnswerTest, ServesWhenTheServerFailsAndThenAtOnce) {
+    dns.manner = FakeDns::Manner::server_failure;
+    const auto first = resolve_once_expired();
+    EXPECT_FALSE(first->is_done());
+    run_until([&] { return first->is_done(); });
+    EXPECT_EQ(texts(first->take()), old);
+
+    const auto second = resolve_once_expired();
+    ASSERT_TRUE(second->is_done());
+    EXPECT_EQ(texts(second->take()), old);
+}
+
+TEST_F(OldAnswerTest, ServesWhenTheNameIsSaidNotToExist) {
+    dns.clear();
+    const auto pending = resolve_once_expired();
+    run_until([&] { return pending->is_done(); });
+    EXPECT_EQ(texts(pending->take()), old);
+}
+
+TEST_F(OldAnswerTest, ServesAfterHalfASecondOfSilence) {
+    dns.stay_silent();
+    const auto pending = resolve_once_expired();
+    loop.advance_to(loop.now() + 499ms);
+    EXPECT_FALSE(pending->is_done());
+    loop.advance_to(loop.now() + 1ms);
+    ASSERT_TRUE(pending->is_done());
+    EXPECT_EQ(texts(pending->take()), old);
+}
+
+TEST_F(OldAnswerTest, GivesWayToTheNewOne) {
+    dns.clear();
+    dns.add("origin.test", "192.0.2.2", 30);
+    const auto pending = resolve_once_expired();
+    run_until([&] { return pending->is_done(); });
+    EXPECT_EQ(texts(pending->take()), Texts{"192.0.2.2"});
+}
+
+TEST_F(OldAnswerTest, DoesNotServeWhoIsCancelled) {
+    dns.stay_silent();
+    const auto pending = resolve_once_expired();
+    resolver.cancel();
+    settle();
+    ASSERT_TRUE(pending->is_done());
+    EXPECT_EQ(pending->take().error().code, Errc::resolve_failed);
+    EXPECT_TRUE(resolver.keep_fresh("origin.test").is_none());
+}
+
+class KeepFreshTest : public DnsResolverTest {};
+
+TEST_F(KeepFreshTest, AsksBeforeTheAnswerExpiresWithoutAnybodyWaiting) {
+    dns.add("origin.test", "192.0.2.1", 60);
+    EXPECT_EQ(resolver.keep_fresh("origin.test"), Deadline{loop.now() + 500ms});
+    run_until([&] { return dns.queries("origin.test") == 1; });
+    addresses_of("origin.test");
+    const auto due = resolver.keep_fresh("origin.test");
+    EXPECT_GT(due, Deadline{loop.now() + 47s});
+    EXPECT_LE(due, Deadline{loop.now() + 48s});
+
+    dns.clear();
+    dns.add("origin.test", "192.0.2.2", 60);
+    loop.set_now(due.at());
+    EXPECT_EQ(resolver.keep_fresh("origin.test"), Deadline{due.at() + 500ms});
+    run_until([&] { return addresses_of("origin.test") == Texts{"192.0.2.2"}; });
+}
+
+TEST_F(KeepFreshTest, DoesNothingForAddresses) {
+    EXPECT_TRUE(resolver.keep_fresh("192.0.2.1").is_none());
+    EXPECT_FALSE(resolver.has_left("192.0.2.1", ip("192.0.2.1")));
+}
+
+TEST_F(KeepFreshTest, LooksIntoTheHostsFileNowAndThen) {
+    resolver.keep_fresh("localhost");
+    EXPECT_EQ(resolver.keep_fresh("localhost"), Deadline{loop.now() + 48s});
+    EXPECT_FALSE(resolver.has_left("localhost", ip("127.0.0.1")));
+}
+
+TEST_F(KeepFreshTest, NoticesThatAnAddressHasLeft) {
+    DnsResolver strict{event_loop, {.servers = {dns.address()}, .grace = 0s}};
+    dns.add("origin.test", "192.0.2.1", 30);
+    dns.add("origin.test", "192.0.2.2", 30);
+    await(strict.resolve("origin.test", Deadline::none()));
+    EXPECT_FALSE(strict.has_left("origin.test", ip("192.0.2.1")));
+
+    dns.clear();
+    dns.add("origin.test", "192.0.2.2", 30);
+    loop.set_now(loop.now() + 25s);
+    strict.keep_fresh("origin.test");
+    run_until([&] { return strict.has_left("origin.test", ip("192.0.2.1")); });
+    EXPECT_FALSE(strict.has_left("origin.test", ip("192.0.2.2")));
+    EXPECT_FALSE(strict.has_left("origin.test", ip("192.0.2.3")));
+    EXPECT_FALSE(strict.has_left("other.test", ip("192.0.2.1")));
+}
+
+class SystemFileTest : public DnsResolverTest {
+protected:
+    void name_server(const std::string& address) {
+        const auto fresh = directory.path() / "fresh";
+        std::ofstream{fresh} << "nameserver " << address << '\n';
+        std::filesystem::rename(fresh, file);
+    }
+
+    test::TemporaryDirectory directory;
+    std::string file = directory.path() / "resolv.conf";
+    FakeDns other_dns{event_loop.io(), "127.0.0.2", dns.port()};
+};
+
+TEST_F(SystemFileTest, AChangeMovesAllQueriesToTheNewServers) {
+    name_server("127.0.0.1");
+    DnsResolver system{event_loop, {.servers = {}, .system_file = file, .system_port = dns.port()}};
+    dns.add("first.test", "192.0.2.1", 30);
+    EXPECT_EQ(texts(await(system.resolve("first.test", Deadline::none()))), Texts{"192.0.2.1"});
+
+    dns.stay_silent();
+    Resolving on_its_way{loop, system.resolve("second.test", Deadline::none())};
+    run_until([&] { return dns.queries("second.test") == 1; });
+    name_server("127.0.0.2");
+    other_dns.add("second.test", "192.0.2.2", 30);
+    other_dns.add("third.test", "192.0.2.3", 30);
+    const auto third = resolve_later(system, "third.test", 2s);
+    run_until([&] { return on_its_way.is_done() && third->is_done(); });
+    EXPECT_EQ(texts(third->take()), Texts{"192.0.2.3"});
+    EXPECT_EQ(texts(on_its_way.take()), Texts{"192.0.2.2"});
+}
+
+TEST_F(SystemFileTest, GoesOnWhileTheFileIsMissing) {
+    name_server("127.0.0.1");
+    DnsResolver system{event_loop, {.servers = {}, .system_file = file, .system_port = dns.port()}};
+    std::filesystem::remove(file);
+    dns.add("origin.test", "192.0.2.1", 30);
+    const auto pending = resolve_later(system, "origin.test", 2s);
+    run_until([&] { return pending->is_done(); });
+    EXPECT_EQ(texts(pending->take()), Texts{"192.0.2.1"});
 }
 
 TEST_F(DnsResolverTest, NamesTheServerItCannotUnderstand) {

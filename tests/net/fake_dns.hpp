@@ -15,11 +15,15 @@
 namespace nikawa::net {
 
 /// A name server on the loopback, in the test's own loop: answers what it was told and NXDOMAIN
-/// else.
+/// else, or fails.
 class FakeDns {
 public:
-    explicit FakeDns(boost::asio::io_context& io)
-        : socket_(io, {boost::asio::ip::make_address("127.0.0.1"), 0}) {
+    enum class Manner { answer, server_failure, silent };
+
+    explicit FakeDns(boost::asio::io_context& io,
+                     const std::string& address = "127.0.0.1",
+                     std::uint16_t port = 0)
+        : socket_(io, {boost::asio::ip::make_address(address), port}) {
         receive();
     }
 
@@ -37,14 +41,16 @@ public:
     }
 
     void clear() { records_.clear(); }
-    void stay_silent() { silent_ = true; }
+    void stay_silent() { manner = Manner::silent; }
 
     /// How many queries for IPv4 addresses of this name have come.
     int queries(const std::string& name) { return queries_[name]; }
 
-    [[nodiscard]] std::string address() {
-        return "127.0.0.1:" + std::to_string(socket_.local_endpoint().port());
-    }
+    [[nodiscard]] std::uint16_t port() const { return socket_.local_endpoint().port(); }
+
+    [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port()); }
+
+    Manner manner = Manner::answer;
 
 private:
     static constexpr std::uint16_t a = 1, cname = 5, aaaa = 28;
@@ -90,7 +96,7 @@ private:
         const auto type = static_cast<std::uint16_t>(query[at + 2]);
         const auto question = query.substr(head_bytes, at + 5 - head_bytes);
         if (type == a) ++queries_[name];
-        if (silent_) return;
+        if (manner == Manner::silent) return;
 
         std::string answers;
         std::uint32_t count = 0;
@@ -101,9 +107,14 @@ private:
                        number16(record.ttl >> 16) + number16(record.ttl) +
                        number16(static_cast<std::uint32_t>(record.value.size())) + record.value;
         }
-        const bool exists = !records_[name].empty();
-        const std::string head = std::string{query.substr(0, 2)} +
-                                 number16(exists ? 0x8180 : 0x8183) + number16(1) +
+        std::uint32_t flags = 0x8180;
+        if (records_[name].empty()) flags = 0x8183;
+        if (manner == Manner::server_failure) {
+            flags = 0x8182;
+            count = 0;
+            answers.clear();
+        }
+        const std::string head = std::string{query.substr(0, 2)} + number16(flags) + number16(1) +
                                  number16(count) + number16(0) + number16(0);
         socket_.send_to(boost::asio::buffer(head + std::string{question} + answers), from_);
     }
@@ -113,7 +124,6 @@ private:
     std::array<char, 512> query_{};
     std::map<std::string, std::vector<Record>> records_;
     std::map<std::string, int> queries_;
-    bool silent_ = false;
 };
 
 }  // namespace nikawa::net

@@ -1,5 +1,7 @@
 #include "nikawa/net/tcp_stream.hpp"
 
+#include <linux/filter.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include "net/io_test.hpp"
@@ -115,6 +117,73 @@ TEST_F(TcpStreamTest, MayGoWhileArmed) {
     await(send_all(*theirs, "too late"));
     ours.reset();
     settle();
+}
+
+class PathTest : public IoTest {
+protected:
+    [[nodiscard]] int option(int name) const {
+        int value = 0;
+        socklen_t size = sizeof value;
+        getsockopt(number, IPPROTO_TCP, name, &value, &size);
+        return value;
+    }
+
+    // What a path is like that has forgotten the connection: nothing that is sent arrives.
+    void make_peer_deaf() {
+        sock_filter drop_all{BPF_RET | BPF_K, 0, 0, 0};
+        const sock_fprog program{1, &drop_all};
+        ASSERT_EQ(
+            setsockopt(fds.second.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program),
+            0);
+    }
+
+    void make_peer_hear() {
+        const int unused = 0;
+        setsockopt(fds.second.get(), SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused);
+    }
+
+    std::pair<UniqueFd, UniqueFd> fds = connected_pair();
+    int number = fds.first.get();
+    TcpStream ours{event_loop, std::move(fds.first)};
+};
+
+TEST_F(PathTest, SaysWhetherThePeerHasAcknowledged) {
+    EXPECT_FALSE(ours.path().is_waiting);
+    await(send_all(ours, "heard"));
+    EXPECT_FALSE(ours.path().is_waiting);  // on the loopback an acknowledgement takes no time
+    EXPECT_LT(ours.path().silence, 10s);
+
+    make_peer_deaf();
+    await(send_all(ours, "not heard"));
+    EXPECT_TRUE(ours.path().is_waiting);
+    const auto silence = ours.path().silence;
+    run_until([&] { return ours.path().silence > silence; });
+
+    make_peer_hear();
+    run_until([&] { return !ours.path().is_waiting; });
+}
+
+TEST_F(PathTest, ProbesMoreOftenWhileAskedTo) {
+    detect_dead_peer(number, 30s);
+    EXPECT_EQ(option(TCP_KEEPIDLE), 30);
+    EXPECT_EQ(option(TCP_KEEPINTVL), 10);
+    ours.probe_path(true);
+    EXPECT_EQ(option(TCP_KEEPIDLE), 1);
+    EXPECT_EQ(option(TCP_KEEPINTVL), 1);
+    ours.probe_path(false);
+    EXPECT_EQ(option(TCP_KEEPIDLE), 30);
+    EXPECT_EQ(option(TCP_KEEPINTVL), 10);
+}
+
+TEST_F(PathTest, IsUnknownOfAClosedStream) {
+    ours.close();
+    ours.probe_path(true);
+    EXPECT_FALSE(ours.path().is_waiting);
+}
+
+TEST_F(PathTest, KeepsWhatCannotBeSentInOurHands) {
+    limit_unsent(number, 16 * 1024);
+    EXPECT_EQ(option(TCP_NOTSENT_LOWAT), 16 * 1024);
 }
 
 TEST_F(TcpStreamTest, NamesItsPeer) {

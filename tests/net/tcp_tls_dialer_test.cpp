@@ -1,10 +1,9 @@
 #include "nikawa/net/tcp_tls_dialer.hpp"
 
-#include <poll.h>
-
 #include <array>
 #include <vector>
 
+#include "net/dialling.hpp"
 #include "net/io_test.hpp"
 #include "net/trusted.hpp"
 #include "nikawa/net/self_signed.hpp"
@@ -12,38 +11,6 @@
 
 namespace nikawa::net {
 namespace {
-
-struct FixedResolver final : Resolver {
-    Task<Result<Addresses>> resolve(std::string /*host*/, Deadline /*deadline*/) override {
-        co_return answer;
-    }
-    Result<Addresses> answer = Failure{Errc::resolve_failed, Side::origin};
-};
-
-// A server whose queue is full, so that a connect to it neither succeeds nor fails.
-class FullServer {
-public:
-    explicit FullServer(UniqueFd listening) : listening_(std::move(listening)) {
-        ::listen(listening_.get(), 0);
-        SocketAddress address;
-        getsockname(listening_.get(), address.get(), &address.size);
-        port_ = address.endpoint()->port;
-        for (bool is_full = false; !is_full;) {
-            UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)};
-            EXPECT_NE(::connect(fd.get(), address.get(), address.size), 0);
-            pollfd connected{fd.get(), POLLOUT, 0};
-            is_full = ::poll(&connected, 1, 20) == 0;
-            waiting_.push_back(std::move(fd));
-        }
-    }
-
-    [[nodiscard]] std::uint16_t port() const { return port_; }
-
-private:
-    UniqueFd listening_;
-    std::uint16_t port_ = 0;
-    std::vector<UniqueFd> waiting_;
-};
 
 class TcpTlsDialerTest : public IoTest {
 protected:
@@ -63,7 +30,14 @@ protected:
 
     Result<Dialled> dial(http::Scheme scheme, std::uint16_t port) {
         TcpTlsDialer dialer{event_loop, resolver, tls, settings};
-        return await(dialer.dial({scheme, "origin.test", port}));
+        return await(dialer.dial({scheme, "origin.test", port}, DialMode::plain));
+    }
+
+    // Whom a dial of a plain origin reaches.
+    std::string address_reached(TcpTlsDialer& dialer, std::uint16_t port) {
+        const auto dialled =
+            await(dialer.dial({http::Scheme::http, "origin.test", port}, DialMode::plain));
+        return dialled ? dialled->address.to_string() : describe(dialled.error());
     }
 
     static IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
@@ -78,42 +52,13 @@ protected:
     std::unique_ptr<Listener> listener = listen("127.0.0.2");
 };
 
-// Accepts and shakes hands by the server's side of TLS.
-class TlsOrigin final : private Pollable {
-public:
-    TlsOrigin(EventLoop& event_loop, TlsServerContext& server, UniqueFd listening)
-        : event_loop_(event_loop), server_(server), listening_(std::move(listening)) {
-        EXPECT_EQ(event_loop_.poller().add(listening_.get(), EPOLLIN, *this), 0);
-    }
-    ~TlsOrigin() { event_loop_.poller().forget(*this); }
-
-    [[nodiscard]] std::uint16_t port() const {
-        SocketAddress address;
-        getsockname(listening_.get(), address.get(), &address.size);
-        return address.endpoint()->port;
-    }
-
-private:
-    void ready(std::uint32_t /*events*/) noexcept override {
-        UniqueFd fd{::accept4(listening_.get(), nullptr, nullptr, SOCK_NONBLOCK)};
-        streams_.push_back(server_.open(event_loop_, std::move(fd)));
-        event_loop_.loop().spawn(shake(*streams_.back()));
-    }
-
-    static Task<void> shake(TlsStream& stream) { co_await stream.handshake(Deadline::none()); }
-
-    EventLoop& event_loop_;
-    TlsServerContext& server_;
-    UniqueFd listening_;
-    std::vector<std::unique_ptr<TlsStream>> streams_;
-};
-
 TEST_F(TcpTlsDialerTest, ConnectsToAPlainOrigin) {
     resolver.answer = Addresses{ip("127.0.0.2")};
     const auto dialled = dial(http::Scheme::http, listener->port());
     ASSERT_TRUE(dialled);
     EXPECT_EQ(dialled->protocol, Protocol::http_1_1);
     EXPECT_EQ(dialled->stream->peer_address(), listener->address());
+    EXPECT_EQ(dialled->address, ip("127.0.0.2"));
     EXPECT_EQ(dialled->times.tls, Duration::zero());
 }
 
@@ -134,8 +79,8 @@ TEST_F(TcpTlsDialerTest, CancellingEndsEveryDialWhereverItStands) {
     TcpTlsDialer dialer{event_loop, resolver, tls, settings};
     const http::Origin plain{http::Scheme::http, "origin.test", full.port()};
     const http::Origin secure{http::Scheme::https, "origin.test", listener->port()};
-    Pending<Result<Dialled>> connecting{loop, dialer.dial(plain)};
-    Pending<Result<Dialled>> shaking_hands{loop, dialer.dial(secure)};
+    Pending<Result<Dialled>> connecting{loop, dialer.dial(plain, DialMode::plain)};
+    Pending<Result<Dialled>> shaking_hands{loop, dialer.dial(secure, DialMode::plain)};
     run_until([&] { return !connections.empty(); });
     dialer.cancel();
     run_until([&] { return connecting.is_done() && shaking_hands.is_done(); });
@@ -211,6 +156,70 @@ TEST_F(TcpTlsDialerTest, ARejectedCertificateIsFinal) {
     EXPECT_EQ(dialled.error().code, Errc::tls_certificate_rejected);
     EXPECT_TRUE(connections.empty());
     run_until([&] { return loop.task_count() == 0; });
+}
+
+TEST_F(TcpTlsDialerTest, SpreadsDialsOverTheAddresses) {
+    const auto other = listen("127.0.0.3", listener->port());
+    resolver.answer = Addresses{ip("127.0.0.2"), ip("127.0.0.3")};
+    TcpTlsDialer dialer{event_loop, resolver, tls, settings};
+    EXPECT_EQ(address_reached(dialer, listener->port()), "127.0.0.2");
+    EXPECT_EQ(address_reached(dialer, listener->port()), "127.0.0.3");
+    EXPECT_EQ(address_reached(dialer, listener->port()), "127.0.0.2");
+}
+
+TEST_F(TcpTlsDialerTest, AvoidsAnAddressThatDidNotAnswerWhenAnotherDid) {
+    auto full = std::make_unique<FullServer>(listen_on("127.0.0.1", listener->port()));
+    const auto third = listen("127.0.0.3", listener->port());
+    settings.next_address_after = 10ms;
+    resolver.answer = Addresses{ip("127.0.0.1"), ip("127.0.0.2"), ip("127.0.0.3")};
+    TcpTlsDialer dialer{event_loop, resolver, tls, settings};
+    EXPECT_EQ(address_reached(dialer, listener->port()), "127.0.0.2");
+
+    full.reset();
+    const auto first = listen("127.0.0.1", listener->port());
+    EXPECT_EQ(address_reached(dialer, listener->port()), "127.0.0.2");
+    EXPECT_EQ(address_reached(dialer, listener->port()), "127.0.0.3");
+    EXPECT_EQ(address_reached(dialer, listener->port()), "127.0.0.2");
+}
+
+TEST_F(TcpTlsDialerTest, AvoidsWhatItIsToldToUntilItHasWorked) {
+    const auto other = listen("127.0.0.3", listener->port());
+    resolver.answer = Addresses{ip("127.0.0.2"), ip("127.0.0.3")};
+    TcpTlsDialer dialer{event_loop, resolver, tls, settings};
+    const http::Origin origin{http::Scheme::http, "origin.test", listener->port()};
+    dialer.avoid(origin, ip("127.0.0.2"));
+    EXPECT_EQ(address_reached(dialer, listener->port()), "127.0.0.3");
+    EXPECT_EQ(address_reached(dialer, listener->port()), "127.0.0.3");
+
+    other->close();
+    EXPECT_EQ(address_reached(dialer, listener->port()), "127.0.0.2");
+    dialer.avoid(origin, ip("127.0.0.3"));
+    EXPECT_EQ(address_reached(dialer, listener->port()), "127.0.0.2");
+}
+
+TEST_F(TcpTlsDialerTest, AvoidsAnAddressThatHungUpInTheHandshake) {
+    manner = Manner::hang_up;
+    TlsOrigin origin{event_loop, server, listen_on("127.0.0.1", listener->port())};
+    resolver.answer = Addresses{ip("127.0.0.2"), ip("127.0.0.1")};
+    TcpTlsDialer dialer{event_loop, resolver, tls, settings};
+    for (int i = 0; i < 2; ++i) {
+        const auto dialled = await(
+            dialer.dial({http::Scheme::https, "origin.test", listener->port()}, DialMode::plain));
+        ASSERT_TRUE(dialled) << describe(dialled.error());
+        EXPECT_EQ(dialled->address, ip("127.0.0.1"));
+        run_until([&] { return loop.task_count() == 0; });
+    }
+    EXPECT_EQ(connections.size(), 1U);
+}
+
+TEST_F(TcpTlsDialerTest, LeavesNamesToTheResolver) {
+    TcpTlsDialer dialer{event_loop, resolver, tls, settings};
+    const http::Origin origin{http::Scheme::http, "origin.test", 80};
+    resolver.refresh_at = Deadline{loop.now() + 5s};
+    EXPECT_EQ(dialer.keep_resolved(origin), resolver.refresh_at);
+    resolver.left = ip("127.0.0.9");
+    EXPECT_TRUE(dialer.has_left(origin, ip("127.0.0.9")));
+    EXPECT_FALSE(dialer.has_left(origin, ip("127.0.0.2")));
 }
 
 }  // namespace

@@ -310,6 +310,17 @@ TEST_F(TlsStreamTest, ResumesASession) {
     }
 }
 
+// A server gives two tickets with a full handshake; those of the later ones are not read here.
+TEST_F(TlsStreamTest, UsesATicketOnce) {
+    establish();
+    await(send_all(*theirs, "tickets come before this"));
+    await(receive(*ours, 24));
+    for (const bool resumed : {true, true, false}) {
+        establish();
+        EXPECT_EQ(ours->is_resumed(), resumed);
+    }
+}
+
 TEST_F(TlsStreamTest, TellsOfAPeerThatHangsUpButNotOfTickets) {
     establish();
     ours->watch_peer(&closed);

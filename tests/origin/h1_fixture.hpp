@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -54,21 +55,39 @@ inline Task<Reply> read_reply(OriginStream& stream) {
 /// A session over a wire in memory, to an origin that plays a script.
 class H1SessionTest : public testing::Test, protected SessionListener {
 protected:
-    void capacity_changed(OriginSession&) noexcept override { ++told; }
+    void capacity_changed(OriginSession&) noexcept override {
+        ++told;
+        if (on_capacity) on_capacity();
+    }
+    void heard(OriginSession&) noexcept override {
+        ++times_heard;
+        if (on_heard) on_heard();
+    }
 
     void SetUp() override { connect(); }
 
-    void connect(H1SessionLimits wanted = {}, std::size_t wire_capacity = 64 * 1024) {
+    test::ScriptedPeer& connect(H1SessionLimits wanted = {},
+                                std::size_t wire_capacity = 64 * 1024) {
         disconnect();
         limits = wanted;
         auto pair = test::make_stream_pair(loop, {.capacity = wire_capacity});
         wire = pair.near.get();
         origin = std::make_unique<test::ScriptedPeer>(loop, std::move(pair.far));
-        session = std::make_unique<H1Session>(
-            loop, net::Dialled{std::move(pair.near), net::Protocol::http_1_1, {}}, limits);
+        session = make_session(std::move(pair.near));
         ended = false;
         loop.spawn(serve());
         loop.run();
+        return *origin;
+    }
+
+    std::unique_ptr<H1Session> make_session(std::unique_ptr<net::ByteStream> transport) {
+        return std::make_unique<H1Session>(loop,
+                                           net::Dialled{.stream = std::move(transport),
+                                                        .protocol = net::Protocol::http_1_1,
+                                                        .times = {},
+                                                        .address = {},
+                                                        .resumed = false},
+                                           limits);
     }
 
     Task<void> serve() {
@@ -96,6 +115,17 @@ protected:
 
     StreamLease get(std::string_view target = "/") { return begin(request("GET", target)); }
 
+    StreamLease post(http::BodyFraming framing) { return begin(request("POST"), framing); }
+
+    unsigned status_of(StreamLease& lease) {
+        const auto head = loop.result_of(lease->receive_head());
+        return head ? (*head)->status : 0;
+    }
+
+    Result<std::string> body_of(StreamLease& lease) {
+        return loop.result_of(test::read_body(*lease));
+    }
+
     Reply reply_of(StreamLease& lease) { return loop.result_of(read_reply(*lease)); }
 
     /// One whole exchange; gives the stream back.
@@ -117,6 +147,13 @@ protected:
         return true;
     }
 
+    void expect_ended() {
+        loop.run();
+        EXPECT_EQ(session->capacity(), 0U);
+        EXPECT_TRUE(session->is_retired());
+        EXPECT_TRUE(ended);
+    }
+
     test::TestLoop loop;
     H1SessionLimits limits;
     StreamTimeouts timeouts{.response_head = 60s, .response_body = 30s, .write = 20s};
@@ -125,6 +162,9 @@ protected:
     std::unique_ptr<H1Session> session;
     bool ended = true;
     int told = 0;
+    int times_heard = 0;
+    std::function<void()> on_capacity;
+    std::function<void()> on_heard;
 };
 
 }  // namespace nikawa::origin

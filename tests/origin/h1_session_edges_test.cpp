@@ -1,21 +1,10 @@
-#include "nikawa/origin/h1_session.hpp"
-
-#include <gtest/gtest.h>
-
-#include <array>
-#include <chrono>
 #include <string>
 #include <vector>
 
-#include "support/origin_exchange.hpp"
-#include "support/scripted_peer.hpp"
-#include "support/test_loop.hpp"
+#include "origin/h1_fixture.hpp"
 
 namespace nikawa::origin {
 namespace {
-
-using namespace std::chrono_literals;
-using test::ScriptedPeer;
 
 constexpr std::string_view ok_head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
 constexpr std::string_view ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
@@ -24,83 +13,7 @@ constexpr std::string_view too_large =
     "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno";
 
 // What h1_session_test.cpp leaves out: the rarer orders of events.
-class H1SessionEdgesTest : public testing::Test, protected SessionListener {
-protected:
-    void capacity_changed(OriginSession&) noexcept override {}
-
-    ScriptedPeer& connect(H1SessionLimits wanted = {}, test::WireSettings settings = {}) {
-        close();
-        session.reset();
-        limits = wanted;
-        auto pair = test::make_stream_pair(loop, settings);
-        wire = pair.near.get();
-        origin = std::make_unique<ScriptedPeer>(loop, std::move(pair.far));
-        session = std::make_unique<H1Session>(
-            loop, net::Dialled{std::move(pair.near), net::Protocol::http_1_1, {}}, limits);
-        ended = false;
-        loop.spawn(serve());
-        loop.run();
-        return *origin;
-    }
-
-    Task<void> serve() {
-        co_await session->run(*this);
-        ended = true;
-    }
-
-    void close() {
-        if (!session) return;
-        session->close({Errc::pool_closed, Side::self});
-        loop.run();
-        EXPECT_TRUE(ended);
-    }
-
-    StreamLease send(const http::RequestHead& head, http::BodyFraming framing = http::NoBody{}) {
-        auto lease = session->open_stream(timeouts);
-        EXPECT_TRUE(lease->send_head(head, framing));
-        loop.run();
-        return lease;
-    }
-
-    StreamLease get(std::string_view target) { return send(test::request("GET", target)); }
-    StreamLease post(http::BodyFraming framing) {
-        return send(test::request("POST", "/"), framing);
-    }
-
-    unsigned status_of(StreamLease& lease) {
-        const auto head = loop.result_of(lease->receive_head());
-        return head ? (*head)->status : 0;
-    }
-
-    Result<std::string> body_of(StreamLease& lease) {
-        return loop.result_of(test::read_body(*lease));
-    }
-
-    void expect_reusable() {
-        loop.run();
-        ASSERT_EQ(session->capacity(), 1U);
-        origin->expect_head("GET /another").send(no_content);
-        auto lease = get("/another");
-        EXPECT_EQ(status_of(lease), 204U);
-    }
-
-    void expect_ended() {
-        loop.run();
-        EXPECT_EQ(session->capacity(), 0U);
-        EXPECT_TRUE(session->is_retired());
-        EXPECT_TRUE(ended);
-    }
-
-    void TearDown() override { close(); }
-
-    test::TestLoop loop;
-    H1SessionLimits limits;
-    StreamTimeouts timeouts{.response_head = 60s, .response_body = 30s, .write = 20s};
-    test::MemoryStream* wire = nullptr;  // the session's end
-    std::unique_ptr<ScriptedPeer> origin;
-    std::unique_ptr<H1Session> session;
-    bool ended = false;
-};
+class H1SessionEdgesTest : public H1SessionTest {};
 
 // Connections
 
@@ -134,7 +47,7 @@ TEST_F(H1SessionEdgesTest, PersistsAsTheResponseSays) {  // RFC 9112 §9.3
         EXPECT_EQ(status_of(lease), 204U);
         lease.reset();
         if (row.stays) {
-            expect_reusable();
+            EXPECT_TRUE(is_reusable());
         } else {
             expect_ended();
         }
@@ -143,8 +56,8 @@ TEST_F(H1SessionEdgesTest, PersistsAsTheResponseSays) {  // RFC 9112 §9.3
 
 TEST_F(H1SessionEdgesTest, MayBeDrainedBeforeItRuns) {
     auto pair = test::make_stream_pair(loop);
-    session = std::make_unique<H1Session>(
-        loop, net::Dialled{std::move(pair.near), net::Protocol::http_1_1, {}}, limits);
+    disconnect();
+    session = make_session(std::move(pair.near));
     session->drain();
     loop.spawn(serve());
     expect_ended();
@@ -258,7 +171,7 @@ TEST_F(H1SessionEdgesTest, AnExchangeMayBeGivenUpAtAnyStage) {
 // Uploads
 
 TEST_F(H1SessionEdgesTest, ManySmallPiecesWaitForRoomToo) {
-    connect({}, {.capacity = 100});
+    connect({}, 100);
     auto lease = post(http::Chunked{});
     std::size_t taken = 0;
     const std::string piece(1000, 'p');
@@ -298,7 +211,7 @@ TEST_F(H1SessionEdgesTest, AFailedWriteDoesNotLoseTheResponseThatIsThere) {
 }
 
 TEST_F(H1SessionEdgesTest, AHeadThatWasReadOutlivesAFailedWrite) {
-    connect({}, {.capacity = 1000}).expect_head("POST /");
+    connect({}, 1000).expect_head("POST /");
     auto lease = post(http::Chunked{});
     origin->send(std::string{"HTTP/1.1 103 Early Hints\r\n\r\n"} + std::string{too_large});
     EXPECT_EQ(status_of(lease), 103U);  // the rest came with it

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <functional>
 #include <memory>
 
 #include "nikawa/origin/h2_session.hpp"
@@ -22,14 +23,28 @@ using test::request;
 /// A session over a wire in memory, to an origin that the test steers.
 class H2SessionTest : public testing::Test, protected SessionListener {
 protected:
-    void capacity_changed(OriginSession&) noexcept override { ++told; }
+    void capacity_changed(OriginSession&) noexcept override {
+        ++told;
+        if (on_capacity) on_capacity();
+    }
+    void heard(OriginSession&) noexcept override {
+        ++times_heard;
+        if (on_heard) on_heard();
+    }
 
     void connect(H2Origin::Settings settings = {}, H2Limits wanted = {}) {
         limits = wanted;
         auto pair = test::make_stream_pair(loop);
         origin = std::make_unique<H2Origin>(loop, std::move(pair.far), settings);
-        session = std::make_unique<H2Session>(
-            loop, net::Dialled{std::move(pair.near), net::Protocol::http_2, {}}, limits, scratch);
+        wire = pair.near.get();
+        session = std::make_unique<H2Session>(loop,
+                                              net::Dialled{.stream = std::move(pair.near),
+                                                           .protocol = net::Protocol::http_2,
+                                                           .times = {},
+                                                           .address = {},
+                                                           .resumed = false},
+                                              limits,
+                                              scratch);
         ended = false;
         loop.spawn(serve());
         loop.run();
@@ -64,10 +79,14 @@ protected:
     H2Limits limits;
     StreamTimeouts timeouts{.response_head = 60s, .response_body = 30s, .write = 20s};
     std::array<char, 16384> scratch;
+    test::MemoryStream* wire = nullptr;  // the session's end
     std::unique_ptr<H2Origin> origin;
     std::unique_ptr<H2Session> session;
     bool ended = false;
     int told = 0;
+    int times_heard = 0;
+    std::function<void()> on_capacity;
+    std::function<void()> on_heard;
 };
 
 }  // namespace nikawa::origin

@@ -36,16 +36,15 @@ TEST_F(H2SessionTest, KeepsFieldOrderAndRepetitionInLowerCase) {
 
 TEST_F(H2SessionTest, RequestsOfOneTurnLeaveInOneWrite) {
     connect();
-    auto& wire = origin->stream();
     std::vector<StreamLease> leases;
-    const auto reads = wire.reads();
-    for (int i = 0; i < 10; ++i) {
+    const auto writes = wire->writes();
+    for (int i = 0; i < 20; ++i) {
         leases.push_back(session->open_stream(timeouts));
         ASSERT_TRUE(leases.back()->send_head(request("GET", "/"), http::NoBody{}));
     }
     loop.run();
-    EXPECT_EQ(origin->requests().size(), 10U);
-    EXPECT_LE(wire.reads() - reads, 2U);  // one that found them all, one that found nothing
+    EXPECT_EQ(origin->requests().size(), 20U);
+    EXPECT_EQ(wire->writes() - writes, 1U);
 }
 
 TEST_F(H2SessionTest, GivesHeadBodyAndTrailers) {
@@ -158,28 +157,6 @@ TEST_F(H2SessionTest, ABodyThatDoesNotKeepToItsLengthIsRefused) {
     auto lease = send(request("POST", "/"), http::Sized{5});
     EXPECT_EQ(loop.result_of(lease->send_body("too long")).error().code, Errc::bad_framing);
     EXPECT_EQ(loop.result_of(lease->finish_body({})).error().code, Errc::bad_framing);
-}
-
-TEST_F(H2SessionTest, ASlowReaderHoldsOneWindowAndNotItsSiblings) {
-    H2Limits small_window;
-    small_window.stream_window = 100'000;
-    connect({}, small_window);
-    auto slow = get("/slow");
-    auto quick = get("/quick");
-    const std::string large(1'000'000, 's');
-    origin->send_head(1, {{":status", "200"}}, false);
-    origin->send_body(1, large, true);
-    loop.run();
-    EXPECT_EQ(origin->held_back(), 900'000U);
-    for (std::int32_t id = 3; id < 60; id += 2) {
-        origin->reply(id, "200", std::string(50'000, 'q'));
-        loop.run();
-        ASSERT_EQ(status_of(quick), 200U);
-        ASSERT_EQ(loop.result_of(read_body(*quick))->size(), 50'000U);
-        quick = get("/quick");
-    }
-    ASSERT_EQ(status_of(slow), 200U);
-    EXPECT_EQ(*loop.result_of(read_body(*slow)), large);  // and nothing of it was lost
 }
 
 TEST_F(H2SessionTest, CapacityFollowsThePeersLimit) {

@@ -2,7 +2,6 @@
 
 #include "nikawa/pool/dials_wanted.hpp"
 #include "nikawa/pool/recent_peak.hpp"
-#include "nikawa/pool/upkeep.hpp"
 
 namespace nikawa::pool {
 namespace {
@@ -42,32 +41,6 @@ TEST(RecentPeak, ForgetsOnlyWhatHasPassed) {
     EXPECT_EQ(peak.at(start + 5min), 7U);
     peak.note(start + 24h, 1);
     EXPECT_EQ(peak.at(start + 24h), 1U);
-}
-
-TEST(SessionsToRetire, FollowsTheTable) {
-    const struct {
-        const char* what;
-        IdleFacts facts;
-        IdleLimits limits;
-        std::size_t expected;
-    } rows[] = {
-        {"nothing idle", {0, 5, 9, 0s}, {}, 0},
-        {"the peak needs them all", {10, 2, 12, 60s}, {}, 0},
-        {"two more than the peak needs", {12, 2, 12, 60s}, {}, 2},
-        {"one is kept when there is no demand", {5, 0, 0, 60s}, {}, 4},
-        {"busy ones serve the peak, too", {3, 12, 12, 60s}, {}, 3},
-        {"the operator's limit", {12, 0, 100, 60s}, {.max_idle = 2, .idle_timeout = 0s}, 10},
-        {"the operator wants none", {1, 0, 100, 60s}, {.max_idle = 0, .idle_timeout = 0s}, 1},
-        {"the oldest has outlived its time",
-         {1, 0, 1, 3600s},
-         {.max_idle = std::nullopt, .idle_timeout = 1h},
-         1},
-        {"nearly", {1, 0, 1, 3599s}, {.max_idle = std::nullopt, .idle_timeout = 1h}, 0},
-        {"no time limit", {1, 0, 1, 360h}, {}, 0},
-    };
-    for (const auto& row : rows) {
-        EXPECT_EQ(sessions_to_retire(row.facts, row.limits), row.expected) << row.what;
-    }
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ TEST_F(OriginPoolTest, WaitersAreServedInOrderByWhateverFreesFirst) {
     exchange(origin, first.acquired());
     EXPECT_TRUE(third.has_stream());
     dialer.connect_h1();  // for the next
-    EXPECT_TRUE(pool->try_acquire().has_value());
+    EXPECT_TRUE(pool->try_acquire(Repeatable::no).has_value());
 }
 
 TEST_F(OriginPoolTest, NobodyOvertakesWhoWaits) {
@@ -96,17 +96,17 @@ TEST_F(OriginPoolTest, NobodyOvertakesWhoWaits) {
     auto& holder = ask();
     send(holder.acquired());
     auto& waiter = ask();
-    EXPECT_FALSE(pool->try_acquire().has_value());
+    EXPECT_FALSE(pool->try_acquire(Repeatable::no).has_value());
     origin.reply(3, "204", "");
     loop.run();
     EXPECT_TRUE(waiter.has_stream());
-    EXPECT_FALSE(pool->try_acquire().has_value());
+    EXPECT_FALSE(pool->try_acquire(Repeatable::no).has_value());
 }
 
 TEST_F(OriginPoolTest, AWarmSessionServesAtOnce) {
     auto& origin = warm_h1();
     for (int i = 0; i < 3; ++i) {
-        auto acquired = pool->try_acquire();
+        auto acquired = pool->try_acquire(Repeatable::no);
         ASSERT_TRUE(acquired);
         EXPECT_TRUE(acquired->reused);
         exchange(origin, *acquired);
@@ -123,7 +123,7 @@ TEST_F(OriginPoolTest, TheNewestIdleGoesFirst) {
     exchange(older, one.acquired());
     loop.advance(1s);
     exchange(newer, two.acquired());
-    auto acquired = pool->try_acquire();
+    auto acquired = pool->try_acquire(Repeatable::no);
     ASSERT_TRUE(acquired);
     exchange(newer, *acquired);
 }
@@ -149,7 +149,7 @@ TEST_F(OriginPoolTest, ADialThatNobodyWaitsForAnyMoreStaysInThePool) {
     EXPECT_FALSE(pool->is_empty());
     auto& origin = dialer.connect_h1();
     EXPECT_EQ(pool->counts().sessions, 1U);
-    auto acquired = pool->try_acquire();
+    auto acquired = pool->try_acquire(Repeatable::no);
     ASSERT_TRUE(acquired);
     EXPECT_FALSE(acquired->reused);
     exchange(origin, *acquired);
@@ -173,19 +173,19 @@ TEST_F(OriginPoolTest, AnAbandonedWaiterLeavesTheQueueToTheOthers) {
 TEST_F(OriginPoolTest, AStreamThatNobodyTakesGoesBack) {
     make(plain_origin);
     {
-        Waiter waiter{loop.loop()};
+        Waiter waiter{loop.loop(), Repeatable::no};
         const auto outcome = loop.start(pool->acquire(waiter, Deadline::none()));
         dialer.connect_h1();
         ASSERT_TRUE(outcome.done());
     }  // with its lease
     loop.run();
-    EXPECT_TRUE(pool->try_acquire().has_value());
+    EXPECT_TRUE(pool->try_acquire(Repeatable::no).has_value());
 }
 
 // Limits
 
 TEST_F(OriginPoolTest, OpensNoMoreSessionsThanAllowed) {
-    limits.max_sessions = 2;
+    limits.upkeep.max_sessions = 2;
     make(plain_origin);
     for (int i = 0; i < 4; ++i) ask();
     EXPECT_EQ(dialer.waiting(), 2U);
@@ -268,14 +268,17 @@ TEST_F(OriginPoolTest, AFailedDialFailsWhoWaitsThoughARetiredSessionStillHasStre
     auto& waiter = ask();
     origin.go_away(3);
     loop.run();
-    while (dialer.waiting() > 0) dialer.fail({Errc::connect_failed, Side::origin});
+    for (int i = 0; i < 40 && !waiter.is_over(); ++i) {
+        dialer.fail_waiting();
+        loop.advance(100ms);  // it may just be restarting
+    }
     ASSERT_TRUE(waiter.is_over());
     EXPECT_EQ(waiter.failure().code, Errc::connect_failed);
-    EXPECT_LE(dialer.dialled().size(), 3U);
+    EXPECT_LE(dialer.dialled().size(), 20U);
 }
 
 TEST_F(OriginPoolTest, ASessionThatEndsMakesRoomForADial) {
-    limits.max_sessions = 1;
+    limits.upkeep.max_sessions = 1;
     auto& origin = warm_h1();
     auto& holder = ask();
     auto& waiter = ask();
@@ -295,7 +298,7 @@ TEST_F(OriginPoolTest, AnIdleSessionThatTheOriginClosesIsForgotten) {
     origin.close();
     loop.run();
     EXPECT_TRUE(pool->is_empty());
-    EXPECT_FALSE(pool->try_acquire().has_value());
+    EXPECT_FALSE(pool->try_acquire(Repeatable::no).has_value());
 }
 
 TEST_F(OriginPoolTest, CuttingOffEndsASessionWhoseOriginReadsNothing) {
@@ -317,7 +320,7 @@ TEST_F(OriginPoolTest, ASessionThatWasToldToGoIsNotGivenOut) {
     send(holder.acquired());
     old.go_away(3);
     loop.run();
-    EXPECT_FALSE(pool->try_acquire().has_value());
+    EXPECT_FALSE(pool->try_acquire(Repeatable::no).has_value());
     auto& waiter = ask();
     EXPECT_EQ(dialer.waiting(), 1U);
     dialer.connect_h2();
@@ -331,7 +334,7 @@ TEST_F(OriginPoolTest, ASessionThatWasToldToGoIsNotGivenOut) {
 }
 
 TEST_F(OriginPoolTest, ASessionToldToGoWhileExchangesWaitIsReplaced) {
-    limits.max_sessions = 1;
+    limits.upkeep.max_sessions = 1;
     auto& old = warm_h2(1);
     auto& holder = ask();
     send(holder.acquired());
@@ -361,7 +364,7 @@ TEST_F(OriginPoolTest, ClosingFailsWaitersAndEndsSessions) {
     EXPECT_EQ(pool->counts().sessions, 1U);
     exchange(origin, holder.acquired());  // what runs may finish
     EXPECT_TRUE(pool->is_empty());
-    EXPECT_FALSE(pool->try_acquire().has_value());
+    EXPECT_FALSE(pool->try_acquire(Repeatable::no).has_value());
     EXPECT_EQ(ask().failure().code, Errc::pool_closed);
     EXPECT_EQ(dialer.dialled().size(), 2U);
 }

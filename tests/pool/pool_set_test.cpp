@@ -1,5 +1,8 @@
 #include "nikawa/pool/pool_set.hpp"
 
+#include <optional>
+#include <vector>
+
 #include "pool/pool_test.hpp"
 
 namespace nikawa::pool {
@@ -15,7 +18,7 @@ protected:
         EXPECT_EQ(dialer.waiting(), 0U);
     }
 
-    PoolSet set{loop, factory, {}};
+    PoolSet set{loop, factory, limits};
 };
 
 TEST_F(PoolSetTest, FindsTheSamePoolForEqualOrigins) {
@@ -69,6 +72,74 @@ TEST_F(PoolSetTest, LooksAfterIdleSessions) {
     EXPECT_EQ(pool.counts().sessions, 2U);
     loop.advance(6min);
     EXPECT_EQ(pool.counts().sessions, 1U);
+}
+
+TEST_F(PoolSetTest, RemembersAnOriginForAWhileAfterItsLastSession) {
+    auto& pool = set.pool_of(plain_origin);
+    {
+        const Asking one{loop, pool};
+        dialer.connect_h1().close();
+    }
+    loop.advance(59min);
+    EXPECT_TRUE(pool.is_empty());
+    EXPECT_EQ(set.size(), 1U);  // what was learned may be of use
+    ASSERT_EQ(set.remember().size(), 1U);
+    EXPECT_EQ(set.remember()[0].protocol, net::Protocol::http_1_1);
+    loop.advance(2min);
+    EXPECT_EQ(set.size(), 0U);
+}
+
+TEST_F(PoolSetTest, TellsOfEachOriginAndRemembersThoseThatWereUsed) {
+    set.pin(secure_origin);
+    loop.run();
+    EXPECT_TRUE(set.is_warming());
+    dialer.connect_h2();
+    EXPECT_FALSE(set.is_warming());
+    EXPECT_TRUE(set.remember().empty());
+    ASSERT_EQ(set.status().size(), 1U);
+    EXPECT_EQ(set.status()[0].idle_sessions, 1U);
+}
+
+class WarmPoolSetTest : public PoolTest {
+protected:
+    WarmPoolSetTest() { limits.keep_warm = 1h; }
+    void TearDown() override {
+        set->close();
+        dialer.fail_waiting();
+        loop.run();
+    }
+
+    // An origin that was used just now.
+    static RememberedOrigin numbered(std::size_t number) {
+        const auto port = static_cast<std::uint16_t>(number + 1);
+        return {.origin = {http::Scheme::http, "api.example.com", port},
+                .protocol = net::Protocol::http_1_1,
+                .round_trip = {},
+                .idle_limit = {},
+                .peak = 1,
+                .unused_for = std::chrono::seconds{number}};
+    }
+
+    std::optional<PoolSet> set;
+};
+
+TEST_F(WarmPoolSetTest, TheOriginsUsedLastAreKeptWarmAndTheOperators) {
+    set.emplace(loop, factory, limits);
+    set->pin(numbered(0).origin);
+    std::vector<RememberedOrigin> remembered;
+    for (std::size_t i = 1; i <= PoolSet::most_warm_origins + 5; ++i) {
+        remembered.push_back(numbered(i));
+    }
+    set->restore(remembered);
+    loop.run();
+    while (dialer.waiting() > 0) dialer.connect_h1();
+    loop.advance(10s);
+    EXPECT_TRUE(set->pool_of(numbered(0).origin).is_warm());
+    EXPECT_TRUE(set->pool_of(numbered(PoolSet::most_warm_origins).origin).is_warm());
+    for (std::size_t i = 1; i <= 5; ++i) {
+        const auto one = numbered(PoolSet::most_warm_origins + i).origin;
+        EXPECT_FALSE(set->pool_of(one).is_warm()) << i;
+    }
 }
 
 TEST_F(PoolSetTest, AfterItsCloseItGivesOutNothing) {

@@ -24,8 +24,11 @@ inline const http::Origin plain_origin{http::Scheme::http, "api.example.com", 80
 /// An exchange that asks a pool for a stream.
 class Asking {
 public:
-    Asking(test::TestLoop& loop, OriginPool& pool, Deadline deadline = Deadline::none())
-        : waiter_(std::in_place, loop.loop()),
+    Asking(test::TestLoop& loop,
+           OriginPool& pool,
+           Deadline deadline = Deadline::none(),
+           Repeatable repeatable = Repeatable::no)
+        : waiter_(std::in_place, loop.loop(), repeatable),
           outcome_(loop.start(pool.acquire(*waiter_, deadline))) {}
 
     [[nodiscard]] bool is_over() const { return outcome_.done(); }
@@ -61,10 +64,19 @@ protected:
         loop.run();
     }
 
+    /// A whole exchange with an HTTP/2 origin.
+    void exchange(test::H2Origin& origin, Acquired& acquired) {
+        send(acquired);
+        origin.reply(origin.requests().rbegin()->first, "204", "");
+        loop.run();
+        acquired.lease.reset();
+        loop.run();
+    }
+
     test::TestLoop loop;
     test::ScriptedDialer dialer{loop};
     origin::SessionFactory factory{loop, dialer, {}};
-    PoolLimits limits;
+    PoolLimits limits{.keep_warm = Duration::zero()};  // tests of keeping warm say so
 };
 
 /// One pool in that.
@@ -78,6 +90,13 @@ protected:
     // An exchange that waits, in the order of these calls.
     Asking& ask(Deadline deadline = Deadline::none()) {
         return asking.emplace_back(loop, *pool, deadline);
+    }
+
+    // An exchange that finds a warm session.
+    Acquired take(Repeatable repeatable = Repeatable::no) {
+        auto acquired = pool->try_acquire(repeatable);
+        EXPECT_TRUE(acquired) << "no session is warm";
+        return acquired ? std::move(*acquired) : Acquired{};
     }
 
     // A pool whose origin is known to speak HTTP/1.1, with one idle session.
@@ -120,13 +139,39 @@ protected:
         dialer.fail_waiting();
         loop.run();  // who waited hears of it while its waiter is there
         asking.clear();
-        loop.run();
+        loop.advance(std::chrono::seconds{1});  // sessions may hold small writes back
         EXPECT_TRUE(pool->is_empty());
         pool.reset();
     }
 
     std::optional<OriginPool> pool;
     std::deque<Asking> asking;
+};
+
+/// A pool that is kept warm.
+class EvergreenPoolTest : public OriginPoolTest {
+protected:
+    EvergreenPoolTest() {
+        limits.keep_warm = std::chrono::hours{1};
+        using std::chrono::milliseconds;
+        dialer.times = {milliseconds{10}, milliseconds{100}, milliseconds{100}};
+    }
+
+    [[nodiscard]] std::uint64_t dials_for(DialReason reason) const {
+        return pool->status().counters.dials[static_cast<std::size_t>(reason)];
+    }
+    [[nodiscard]] std::uint64_t waits_for(DialReason reason) const {
+        return pool->status().counters.waited[static_cast<std::size_t>(reason)];
+    }
+
+    // Lets an idle session of the pool be `idle` old and closes it; its replacement is there.
+    test::ScriptedPeer& close_after(test::ScriptedPeer& origin, Duration idle) {
+        loop.advance(idle);
+        origin.close();
+        loop.run();
+        EXPECT_EQ(dialer.waiting(), 1U);
+        return dialer.connect_h1();
+    }
 };
 
 }  // namespace nikawa::pool

@@ -118,7 +118,7 @@ TEST_F(ForwarderFailuresTest, AnswersBadGatewayToWhatIsNoResponse) {
 }
 
 TEST_F(ForwarderFailuresTest, DoesNotHoldTheStreamWhileTheClientReadsTheAnswer) {
-    pool_limits.max_sessions = 1;
+    pool_limits.upkeep.max_sessions = 1;
     auto& origin = dialer.connect_h1();
     origin.expect_head("GET /1").send("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n");
     auto& slow = connect({.capacity = 16});

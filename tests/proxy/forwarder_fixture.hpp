@@ -68,7 +68,7 @@ protected:
     test::ScriptedDialer dialer{loop};
     ForwarderSettings settings;
     client::ClientLimits client_limits;
-    pool::PoolLimits pool_limits;
+    pool::PoolLimits pool_limits{.keep_warm = 0s};  // tests of keeping warm say so
     origin::SessionFactory::Limits session_limits;
 
 private:

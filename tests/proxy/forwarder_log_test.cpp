@@ -40,7 +40,7 @@ TEST_F(ForwarderLogTest, TellsTheFactsOfAnExchange) {
               R"("chocon_req":"00000000000000000000","origin":"https://api.example.com",)"
               R"("origin_addr":"192.0.2.1:443","proto":"h2","reused":false,"attempts":1,)"
               R"("request_size":3,"dns":0.001000,"connect":0.020000,"tls":0.040000,)"
-              R"("wait":0.061000,"first_byte":0.161000,)"
+              R"("wait":0.061000,"cold":"first_use","first_byte":0.161000,)"
               R"("trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"})");
 }
 

@@ -14,6 +14,15 @@ TEST(IsIdempotent, ByDefinitionOfTheMethod) {  // RFC 9110 §9.2.2
     }
 }
 
+TEST(IsSafe, ByDefinitionOfTheMethod) {  // RFC 9110 §9.2.1
+    for (const auto* method : {"GET", "HEAD", "OPTIONS", "TRACE"}) {
+        EXPECT_TRUE(is_safe(method)) << method;
+    }
+    for (const auto* method : {"PUT", "DELETE", "POST", "PATCH", "CONNECT", "get", ""}) {
+        EXPECT_FALSE(is_safe(method)) << method;
+    }
+}
+
 TEST(MayResend, FollowsTheTable) {
     constexpr bool reused = true;
     constexpr bool fresh = false;

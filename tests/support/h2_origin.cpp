@@ -2,6 +2,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <algorithm>
 #include <array>
 
 namespace nikawa::test {
@@ -51,10 +52,12 @@ public:
         nghttp2_option* option = nullptr;
         nghttp2_option_new(&option);
         nghttp2_option_set_no_http_messaging(option, 1);  // a test may want to be wrong
+        nghttp2_option_set_no_auto_ping_ack(option, 1);
         nghttp2_session_server_new2(&session, callbacks, this, option);
         nghttp2_option_del(option);
         nghttp2_session_callbacks_del(callbacks);
         window_ = settings.window;
+        answers_pings = settings.answer_pings;
         if (settings.send_settings_first) submit_settings(settings.max_streams);
         loop_.spawn(read());
         loop_.spawn(write());
@@ -78,6 +81,11 @@ public:
             nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window_}};
         nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
         settings_submitted_ = true;
+        wake_.notify();
+    }
+
+    void answer_ping() {
+        nghttp2_submit_ping(session, NGHTTP2_FLAG_ACK, last_ping_.data());
         wake_.notify();
     }
 
@@ -110,6 +118,8 @@ public:
     nghttp2_session* session = nullptr;
     std::map<std::int32_t, H2Request> requests;
     std::map<std::int32_t, Reply> replies;
+    std::size_t pings = 0;
+    bool answers_pings = true;
     bool goaway = false;
     bool ended = false;
     std::string raw;
@@ -142,6 +152,11 @@ private:
     static int on_frame(nghttp2_session* /*session*/, const nghttp2_frame* frame, void* user) {
         auto& self = *static_cast<Impl*>(user);
         if (frame->hd.type == NGHTTP2_GOAWAY) self.goaway = true;
+        if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
+            ++self.pings;
+            std::copy_n(frame->ping.opaque_data, self.last_ping_.size(), self.last_ping_.begin());
+            if (self.answers_pings) self.answer_ping();
+        }
         if (frame->hd.type == NGHTTP2_RST_STREAM) {
             self.requests[frame->hd.stream_id].reset_with = frame->rst_stream.error_code;
         }
@@ -199,6 +214,7 @@ public:
 
 private:
     loop::Event wake_;
+    std::array<std::uint8_t, 8> last_ping_{};
     std::uint32_t window_ = 65535;
     bool settings_submitted_ = false;
     bool stopped_ = false;
@@ -263,6 +279,13 @@ void H2Origin::go_away(std::int32_t last_stream, std::uint32_t error_code) {
     impl_->wake();
 }
 
+void H2Origin::enhance_your_calm() {
+    go_away(nghttp2_session_get_last_proc_stream_id(impl_->session), NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void H2Origin::set_answers_pings(bool answers) { impl_->answers_pings = answers; }
+void H2Origin::answer_ping() { impl_->answer_ping(); }
+
 void H2Origin::send_raw(std::string_view bytes) {
     impl_->raw += bytes;
     impl_->wake();
@@ -276,6 +299,7 @@ std::size_t H2Origin::held_back() const {
     return bytes;
 }
 
+std::size_t H2Origin::pings() const { return impl_->pings; }
 bool H2Origin::was_told_goaway() const { return impl_->goaway; }
 bool H2Origin::is_ended() const { return impl_->ended; }
 MemoryStream& H2Origin::stream() { return *impl_->stream; }

@@ -33,6 +33,7 @@ public:
         std::uint32_t max_streams = 100;
         std::uint32_t window = 65535;     ///< of each request body
         bool send_settings_first = true;  ///< false: a peer whose SETTINGS are late
+        bool answer_pings = true;         ///< false: only by `answer_ping()`
     };
 
     H2Origin(TestLoop& loop, std::unique_ptr<MemoryStream> stream);
@@ -56,12 +57,20 @@ public:
     void reset(std::int32_t stream, std::uint32_t error_code);
     void send_settings(std::uint32_t max_streams);
     void go_away(std::int32_t last_stream, std::uint32_t error_code = 0);
+    /// GOAWAY(ENHANCE_YOUR_CALM) with what was processed so far.
+    void enhance_your_calm();
+    /// Whether PINGs are answered from now on.
+    void set_answers_pings(bool answers);
+    /// Answers the PING that came last.
+    void answer_ping();
     /// Octets as they are, past the library.
     void send_raw(std::string_view bytes);
     void close();
 
     /// Response body bytes that flow control still holds back.
     [[nodiscard]] std::size_t held_back() const;
+    /// How many PINGs have come.
+    [[nodiscard]] std::size_t pings() const;
     /// Whether the other side has said GOAWAY, and whether it has closed.
     [[nodiscard]] bool was_told_goaway() const;
     [[nodiscard]] bool is_ended() const;

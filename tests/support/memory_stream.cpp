@@ -100,6 +100,11 @@ void MemoryStream::abort() noexcept {
     close();
 }
 
+void MemoryStream::probe_path(bool on) noexcept {
+    probes_ += on ? 1 : 0;
+    probing_ = on;
+}
+
 void MemoryStream::break_connection() noexcept {
     if (closed_) return;
     broken_ = true;

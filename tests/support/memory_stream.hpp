@@ -41,7 +41,17 @@ public:
     void shutdown_send() noexcept override;
     void close() noexcept override;
     void abort() noexcept override;
+    [[nodiscard]] net::PathReport path() const noexcept override { return path_report; }
+    void probe_path(bool on) noexcept override;
+    [[nodiscard]] bool is_confirmed() const noexcept override { return confirmed; }
     [[nodiscard]] std::string peer_address() const override { return peer_address_; }
+
+    net::PathReport path_report;  ///< what `path()` says
+    bool confirmed = true;        ///< what `is_confirmed()` says
+
+    /// Whether the path is being probed, and how often that began.
+    [[nodiscard]] bool is_probing() const { return probing_; }
+    [[nodiscard]] std::size_t probes() const { return probes_; }
 
     /// How many bytes one read or write moves at most: 1 shows every split.
     void limit_read(std::size_t bytes) { read_limit_ = bytes; }
@@ -82,6 +92,8 @@ private:
     std::size_t write_limit_ = unlimited;
     std::size_t reads_ = 0;
     std::size_t writes_ = 0;
+    std::size_t probes_ = 0;
+    bool probing_ = false;
     bool closed_ = false;
     bool send_ended_ = false;   // our side, by shutdown_send()
     bool input_ended_ = false;  // the peer's side

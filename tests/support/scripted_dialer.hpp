@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -26,8 +27,9 @@ class ScriptedDialer final : public net::Dialer {
 public:
     explicit ScriptedDialer(TestLoop& loop) : loop_(loop) {}
 
-    Task<Result<net::Dialled>> dial(const http::Origin& origin) override {
+    Task<Result<net::Dialled>> dial(const http::Origin& origin, net::DialMode mode) override {
         dialled_.push_back(origin);
+        last_mode = mode;
         if (!prepared_.empty()) {
             auto outcome = std::move(prepared_.front());
             prepared_.pop_front();
@@ -37,6 +39,15 @@ public:
         waiting_.push_back(&dial);
         while (!dial.outcome) co_await dial.ended.wait();
         co_return std::move(*dial.outcome);
+    }
+
+    void avoid(const http::Origin& /*origin*/, const net::IpAddress& given) override {
+        avoided.push_back(given);
+    }
+
+    [[nodiscard]] bool has_left(const http::Origin& /*origin*/,
+                                const net::IpAddress& asked) const override {
+        return std::find(left.begin(), left.end(), asked) != left.end();
     }
 
     ScriptedPeer& connect_h1() {
@@ -69,6 +80,12 @@ public:
 
     WireSettings wire{.near_address = "192.0.2.1:443"};  ///< of the next connection
     net::DialTimes times;                                ///< what the next connection says it took
+    net::IpAddress address;                              ///< whom it is said to lead to
+    bool confirmed = true;                               ///< whether the next connection is
+    MemoryStream* near = nullptr;                        ///< our end of the one made last
+    net::DialMode last_mode = net::DialMode::plain;      ///< of the dial that began last
+    std::vector<net::IpAddress> avoided;                 ///< what dials were told to avoid
+    std::vector<net::IpAddress> left;                    ///< what DNS no longer names
 
 private:
     struct Dial {
@@ -79,7 +96,13 @@ private:
 
     std::unique_ptr<MemoryStream> connect(net::Protocol protocol) {
         auto pair = make_stream_pair(loop_, wire);
-        settle(net::Dialled{std::move(pair.near), protocol, times});
+        near = pair.near.get();
+        near->confirmed = confirmed;
+        settle(net::Dialled{.stream = std::move(pair.near),
+                            .protocol = protocol,
+                            .times = times,
+                            .address = address,
+                            .resumed = false});
         return std::move(pair.far);
     }
 

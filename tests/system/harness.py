@@ -235,10 +235,11 @@ def run_nikawa(*options, environment=None):
 class World:
     """Certificates and names for the tests of one file; made once, removed at its end."""
 
-    def __init__(self):
+    def __init__(self, names=None):
+        """`names` is a name server that is to be the world's, else it is one of its own."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="nikawa-test-"))
         self.certificates = Certificates(self.directory)
-        self.names = NameServer()
+        self.names = names or NameServer()
 
     def nikawa(self, *options, **more):
         """A nikawa that knows the world's names and authority."""
@@ -321,8 +322,12 @@ class SystemTest(unittest.TestCase):
     def setUpClass(cls):
         if not os.access(NIKAWA, os.X_OK):
             raise AssertionError("set NIKAWA to the binary to test")
-        cls.world = World()
+        cls.world = cls.make_world()
         cls.addClassCleanup(cls.world.close)
+
+    @classmethod
+    def make_world(cls):
+        return World()
 
     def start(self, *options, **more):
         """A nikawa for this test, stopped and checked at its end."""

@@ -11,8 +11,8 @@ import threading
 from harness import PATIENCE, accepts, free_port, sha256, spawn, wait_until
 
 NGINX = """
+{process}
 daemon off;
-master_process off;
 worker_processes 1;
 error_log {directory}/error.log;
 pid {directory}/pid;
@@ -20,7 +20,7 @@ events {{ worker_connections 4096; }}
 http {{
     log_format test escape=json '{{"connection":$connection,"protocol":"$server_protocol",'
         '"method":"$request_method","target":"$request_uri","status":$status,'
-        '"host":"$http_host","via":"$http_via","id":"$http_x_chocon_id",'
+        '"host":"$http_host","via":"$http_via","id":"$http_x_chocon_id","process":$pid,'
         '"expect":"$http_expect","bytes":$request_length}}';
     access_log {directory}/access.log test;
     client_body_temp_path {directory}/body;
@@ -28,13 +28,15 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
-    keepalive_requests 1000000;
-    keepalive_timeout 1h;
     client_max_body_size 0;
     default_type text/plain;
     {servers}
 }}
 """
+
+# What its master process would do, it does itself: no process is left behind, however we end.
+ONE_PROCESS = "master_process off;"
+FOR_EVER = "keepalive_requests 1000000; keepalive_timeout 1h;"
 
 SERVER = """
     server {{
@@ -55,54 +57,34 @@ SERVER = """
 """
 
 
-class Nginx:
-    """nginx as TLS origin: `h2.test` speaks HTTP/2, `h1.test` only HTTP/1.1, `self-signed.test` has
-    a certificate of its own making, `plain.test` no TLS. /app/ leads to a ScriptedOrigin."""
+class NginxProcess:
+    """An nginx that logs the requests it has answered."""
 
-    def __init__(self, world, application_port=1, addresses=None):
-        """`addresses` of TLS with HTTP/2, TLS without, and plain; else any that are free."""
-        self.directory = world.folder("nginx")
+    def __init__(self, directory, wrapper=()):
+        """`wrapper` goes before the command."""
+        self.directory, self._wrapper = directory, list(wrapper)
         (self.directory / "files").mkdir()
+        self._conf = self.directory / "nginx.conf"
         self._log = self.directory / "access.log"
-        certificates = world.certificates
-        self._pairs = {
-            "h2.test": certificates.issue("h2.test"),
-            "h1.test": certificates.issue("h1.test"),
-            "self-signed.test": certificates.self_signed("self-signed.test"),
-        }
-        self._application_port = application_port
-        for _ in range(5):  # a port that was free may be taken by the time nginx binds it
-            if self._start(*(addresses or (f"127.0.0.1:{free_port()}" for _ in range(3)))):
-                return
-        raise AssertionError((self.directory / "error.log").read_text())
+        self._reachable_at = []
+        self.process = None
 
-    def _start(self, h2, h1, plain):
-        self._addresses = {"h2.test": h2, "self-signed.test": h2, "h1.test": h1,
-                           "plain.test": plain}
-        parameters = {"h2.test": " ssl http2", "self-signed.test": " ssl http2",
-                      "h1.test": " ssl", "plain.test": ""}
-        servers = "".join(self._server(name, text) for name, text in parameters.items())
-        conf = self.directory / "nginx.conf"
-        conf.write_text(NGINX.format(directory=self.directory, servers=servers))
-        self.process = spawn("nginx", "-c", conf, "-p", self.directory,
+    def configure(self, servers, reachable_at, process=ONE_PROCESS):
+        """For the next start: the servers, and where they can be reached from here."""
+        self._conf.write_text(NGINX.format(directory=self.directory, servers=servers,
+                                           process=process))
+        self._reachable_at = list(reachable_at)
+
+    def start(self):
+        """Whether it has started; it accepts then."""
+        self.process = spawn(*self._wrapper, "nginx", "-c", self._conf, "-p", self.directory,
                              "-e", self.directory / "error.log", stderr=subprocess.DEVNULL)
         wait_until(lambda: self.process.poll() is not None
-                   or all(map(accepts, self._addresses.values())), "nginx")
+                   or all(map(accepts, self._reachable_at)), "nginx")
         return self.process.poll() is None
 
-    def _server(self, name, parameters):
-        pem, key = self._pairs.get(name, self._pairs["h1.test"])
-        return SERVER.format(name=name, parameters=parameters, address=self._addresses[name],
-                             pem=pem, key=key, directory=self.directory,
-                             application=self._application_port)
-
-    def authority(self, name):
-        """The origin's own name and port."""
-        return f"{name}:{self._addresses[name].split(':')[1]}"
-
-    def url(self, name, path, marker="ccnproxy-https"):
-        """The URL by which a client of nikawa asks for `path` of this origin."""
-        return f"http://{name}.{marker}:{self._addresses[name].split(':')[1]}{path}"
+    def errors(self):
+        return (self.directory / "error.log").read_text()
 
     def file(self, name, content):
         (self.directory / "files" / name).write_bytes(content)
@@ -120,8 +102,52 @@ class Nginx:
         self._log.write_text("")
 
     def close(self):
+        """Ends it at once, with what it is doing."""
         self.process.terminate()
         self.process.wait(PATIENCE)
+
+
+class Nginx(NginxProcess):
+    """nginx as TLS origin: `h2.test` speaks HTTP/2, `h1.test` only HTTP/1.1, `self-signed.test` has
+    a certificate of its own making, `plain.test` no TLS. /app/ leads to a ScriptedOrigin."""
+
+    def __init__(self, world, application_port=1, addresses=None):
+        """`addresses` of TLS with HTTP/2, TLS without, and plain; else any that are free."""
+        super().__init__(world.folder("nginx"))
+        certificates = world.certificates
+        self._pairs = {
+            "h2.test": certificates.issue("h2.test"),
+            "h1.test": certificates.issue("h1.test"),
+            "self-signed.test": certificates.self_signed("self-signed.test"),
+        }
+        self._application_port = application_port
+        for _ in range(5):  # a port that was free may be taken by the time nginx binds it
+            self._choose(*(addresses or (f"127.0.0.1:{free_port()}" for _ in range(3))))
+            if self.start():
+                return
+        raise AssertionError(self.errors())
+
+    def _choose(self, h2, h1, plain):
+        self._addresses = {"h2.test": h2, "self-signed.test": h2, "h1.test": h1,
+                           "plain.test": plain}
+        parameters = {"h2.test": " ssl http2", "self-signed.test": " ssl http2",
+                      "h1.test": " ssl", "plain.test": ""}
+        servers = "".join(self._server(name, text) for name, text in parameters.items())
+        self.configure(FOR_EVER + servers, self._addresses.values())
+
+    def _server(self, name, parameters):
+        pem, key = self._pairs.get(name, self._pairs["h1.test"])
+        return SERVER.format(name=name, parameters=parameters, address=self._addresses[name],
+                             pem=pem, key=key, directory=self.directory,
+                             application=self._application_port)
+
+    def authority(self, name):
+        """The origin's own name and port."""
+        return f"{name}:{self._addresses[name].split(':')[1]}"
+
+    def url(self, name, path, marker="ccnproxy-https"):
+        """The URL by which a client of nikawa asks for `path` of this origin."""
+        return f"http://{name}.{marker}:{self._addresses[name].split(':')[1]}{path}"
 
 
 class ScriptedOrigin:

@@ -131,7 +131,7 @@ class OverHttp2(OriginTest):
             self.assertEqual(connection.getresponse().read(), f"hello from {self.name}".encode())
             connection.close()
         used = {seen["connection"] for seen in self.nginx.log(1000)}
-        self.assertLessEqual(len(used), 1 if self.protocol == "HTTP/2.0" else 2)
+        self.assertLessEqual(len(used), 2)  # after 900 requests a connection is replaced
 
     def test_the_access_log_says_how_it_went(self):
         self.ask("/hello")

@@ -89,6 +89,19 @@ TEST_F(AccessLine, NamesTheFailureAndTheTraceOnlyWhereThereIsOne) {
     EXPECT_FALSE(parsed.contains("first_byte"));
 }
 
+TEST_F(AccessLine, SaysWhyItWaitedAndThatItWasHedgedOnlyWhereThatIsSo) {
+    EXPECT_EQ(line().find("cold"), std::string::npos);
+    EXPECT_EQ(line().find("hedged"), std::string::npos);
+
+    record.cold = "peak_exceeded";
+    record.hedged = true;
+    const auto parsed = boost::json::parse(line()).as_object();
+    EXPECT_EQ(parsed.at("cold"), "peak_exceeded");
+    EXPECT_EQ(parsed.at("hedged"), true);
+    EXPECT_NE(line(LogFormat::ltsv).find("\twait:0\tcold:peak_exceeded\thedged:true\t"),
+              std::string::npos);
+}
+
 TEST_F(AccessLine, EscapesWhatCannotStandInAString) {
     struct Row {
         std::string bytes;

@@ -31,6 +31,7 @@ enum class Errc : std::uint8_t {
     tls_timed_out,
     stream_refused,
     stream_reset,
+    path_in_doubt,
     peer_closed,
     malformed,
     response_head_too_large,

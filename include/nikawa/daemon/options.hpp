@@ -33,6 +33,12 @@ struct Options {
     std::size_t max_conns_per_host = 0;        ///< --max-conns-per-host; 0 is no limit of chocon's
     std::size_t max_waiting_per_host = 10000;  ///< --max-waiting-per-host: exchanges that queue
     std::chrono::milliseconds keepalive_timeout{std::chrono::hours{1}};  ///< --keepalive-timeout
+    std::chrono::milliseconds keep_warm{std::chrono::hours{1}};          ///< --keep-warm; 0 is off
+    std::size_t warm_conns = 128;    ///< --warm-conns: opened ahead of demand for an origin
+    std::vector<http::Origin> warm;  ///< --warm: kept warm for ever
+    std::chrono::milliseconds warm_timeout{std::chrono::seconds{3}};  ///< --warm-timeout
+    std::string state_file;  ///< --state-file; empty: state_file_path() says
+    std::chrono::milliseconds ping_interval{std::chrono::seconds{15}};  ///< --ping-interval
 
     // Clients
     std::chrono::milliseconds read_timeout{std::chrono::seconds{30}};   ///< --read-timeout
@@ -57,6 +63,10 @@ struct Options {
     bool http2 = true;                                                    ///< --http2/--no-http2
     std::size_t h2_stream_window = 8 * 1024 * 1024;                       ///< --h2-stream-window
     std::vector<std::string> resolvers;                                   ///< --resolver
+    std::chrono::milliseconds dns_stale{std::chrono::hours{24}};          ///< --dns-stale
+    std::chrono::milliseconds dns_grace{std::chrono::minutes{2}};         ///< --dns-grace
+    bool tcp_fast_open = false;                                           ///< --tcp-fast-open
+    bool early_data = false;                                              ///< --early-data
 
     // Mapping
     std::vector<std::string> https_markers = {"ccnproxy-https", "ccnproxy-ssl", "ccnproxy-secure"};
@@ -71,9 +81,9 @@ struct Options {
     // Life
     std::chrono::milliseconds shutdown_timeout{std::chrono::hours{1}};  ///< --shutdown-timeout
 
-    // chocon's statistics, accepted and kept for the stats pages
-    std::size_t stsize = 1000;  ///< --stsize
-    std::size_t spfactor = 3;   ///< --spfactor
+    // Statistics
+    std::size_t stsize = 1000;  ///< --stsize: times kept for percentiles
+    std::size_t spfactor = 3;   ///< --spfactor: one exchange in so many is timed for them
 
     // Demonstration
     bool demo = false;                        ///< --demo
@@ -82,6 +92,10 @@ struct Options {
 
     friend bool operator==(const Options&, const Options&) = default;
 };
+
+/// Where origins in use are remembered: --state-file, or else state.json in the directory that
+/// systemd names in STATE_DIRECTORY. Empty for nowhere.
+std::string state_file_path(const Options& options);
 
 /// The process is done: print `text` (to stdout when `exit_code` is 0, else stderr) and exit.
 struct ExitNow {

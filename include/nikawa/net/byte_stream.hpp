@@ -25,6 +25,12 @@ struct IoResult {
     boost::system::error_code error = {};
 };
 
+/// What the transport itself knows of the way to its peer (over TCP: from TCP_INFO).
+struct PathReport {
+    bool is_waiting = false;  ///< something was sent that the peer has not acknowledged
+    Duration silence{};       ///< since the peer last sent or acknowledged anything
+};
+
 /// Told once that the peer has hung up, while nobody reads.
 class PeerCloseListener {
 public:
@@ -85,6 +91,17 @@ public:
     /// Ends both sides with a TCP reset, so that the peer cannot take what it has for a whole
     /// message.
     virtual void abort() noexcept { close(); }
+
+    /// How it stands with the path right now: one system call. Nothing is known by default.
+    [[nodiscard]] virtual PathReport path() const noexcept { return {}; }
+
+    /// Makes the transport ask its peer for a sign of life within seconds (over TCP by keepalive
+    /// probes, RFC 9293 §3.8.4), which then shows in `path()`; false ends it.
+    virtual void probe_path(bool /*on*/) noexcept {}
+
+    /// Whether the peer has shown that it takes part: not yet while a TLS handshake goes on beside
+    /// early data, which may be replayed (RFC 8446 §8).
+    [[nodiscard]] virtual bool is_confirmed() const noexcept { return true; }
 
     /// The peer's address for people: "192.0.2.1:443", "[2001:db8::1]:443".
     [[nodiscard]] virtual std::string peer_address() const = 0;

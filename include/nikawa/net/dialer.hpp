@@ -6,6 +6,7 @@
 #include "nikawa/base/result.hpp"
 #include "nikawa/http/origin.hpp"
 #include "nikawa/net/byte_stream.hpp"
+#include "nikawa/net/endpoint.hpp"
 
 namespace nikawa::net {
 
@@ -19,11 +20,20 @@ struct DialTimes {
     Duration tls{};
 };
 
+/// What a dial may do.
+enum class DialMode : std::uint8_t {
+    plain,
+    early,  ///< give the connection when early data can be written (RFC 8446 §2.3), if it can:
+            ///< only for requests that may be repeated
+};
+
 /// A connection that is ready for its first request.
 struct Dialled {
     std::unique_ptr<ByteStream> stream;
     Protocol protocol = Protocol::http_1_1;
     DialTimes times;
+    IpAddress address;     ///< of the origin's end
+    bool resumed = false;  ///< by a TLS session of before
 };
 
 /// Makes connections to origins: name, TCP, and TLS with the origin's name verified.
@@ -33,7 +43,20 @@ public:
 
     /// Errors (side origin): resolve_failed, resolve_timed_out, connect_failed, connect_timed_out,
     /// tls_failed, tls_certificate_rejected, tls_timed_out.
-    virtual Task<Result<Dialled>> dial(const http::Origin& origin) = 0;
+    virtual Task<Result<Dialled>> dial(const http::Origin& origin, DialMode mode) = 0;
+
+    /// A session to this address has gone silent: dials prefer others for a while.
+    virtual void avoid(const http::Origin& /*origin*/, const IpAddress& /*address*/) {}
+
+    /// Keeps the origin's name resolved: asks again, in the background, before the answer expires.
+    /// Gives when to be called again; never waits.
+    virtual Deadline keep_resolved(const http::Origin& /*origin*/) { return Deadline::none(); }
+
+    /// Whether DNS has not named the address for so long that it is no longer the origin's.
+    [[nodiscard]] virtual bool has_left(const http::Origin& /*origin*/,
+                                        const IpAddress& /*address*/) const {
+        return false;
+    }
 };
 
 }  // namespace nikawa::net

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -48,8 +49,13 @@ public:
     /// Has the listener told anew if there is something to read, or an end, that was told before.
     void tell_again() noexcept;
 
-    /// The peer has ended its side, though something it sent may be unread; or the connection broke.
+    /// The peer has ended its side, though something it sent may be unread; or the connection
+    /// broke.
     [[nodiscard]] bool is_peer_gone() const noexcept;
+
+    /// As `ByteStream::path` and `probe_path`.
+    [[nodiscard]] PathReport path() const noexcept;
+    void probe_path(bool on) noexcept;
 
     /// What became of a connect, once writable: 0 or an errno.
     [[nodiscard]] int connect_error() const noexcept;
@@ -89,6 +95,10 @@ void reset_on_close(int fd) noexcept;
 /// Finds out about an origin that vanished: probes after 30 idle seconds, every 10, three times;
 /// and gives up on bytes not acknowledged within `unacknowledged` (RFC 5482).
 void detect_dead_peer(int fd, Duration unacknowledged) noexcept;
+
+/// Has a socket take only so many bytes that wait for the window (TCP_NOTSENT_LOWAT): what comes
+/// after them stays in our hands, where it can still be put in another order.
+void limit_unsent(int fd, std::size_t bytes) noexcept;
 
 /// The other end of a connected socket; nothing if it is not TCP or already gone.
 std::optional<Endpoint> peer_of(int fd) noexcept;

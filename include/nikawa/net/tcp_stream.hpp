@@ -28,6 +28,8 @@ public:
     void shutdown_send() noexcept override { socket_.shutdown_send(); }
     void close() noexcept override;
     void abort() noexcept override;
+    [[nodiscard]] PathReport path() const noexcept override { return socket_.path(); }
+    void probe_path(bool on) noexcept override { socket_.probe_path(on); }
 
     /// Gives the socket away, for another thread's loop; the stream is of no more use.
     [[nodiscard]] UniqueFd release() noexcept { return socket_.release(); }

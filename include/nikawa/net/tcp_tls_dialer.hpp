@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <vector>
 
 #include "nikawa/net/dialer.hpp"
@@ -10,6 +11,7 @@
 
 namespace nikawa::net {
 
+class AddressBook;
 class ConnectRace;
 
 /// How long each step of a dial may take; zero is no limit.
@@ -19,6 +21,8 @@ struct DialSettings {
     Duration tls_timeout = std::chrono::seconds{10};
     Duration next_address_after = std::chrono::milliseconds{250};  ///< RFC 8305 §5
     Duration unacknowledged = std::chrono::seconds{30};            ///< TCP_USER_TIMEOUT
+    Duration avoid_failed = std::chrono::seconds{30};  ///< an address that failed comes last
+    bool fast_open = false;                            ///< TCP Fast Open (RFC 7413), https alone
 };
 
 /// Dials for real. An address that cannot be reached, or that hangs up during the handshake, is
@@ -28,22 +32,34 @@ public:
     TcpTlsDialer(EventLoop& event_loop,
                  Resolver& resolver,
                  TlsContext& tls,
-                 const DialSettings& settings)
-        : event_loop_(event_loop), resolver_(resolver), tls_(tls), settings_(settings) {}
+                 const DialSettings& settings);
+    ~TcpTlsDialer();
 
-    Task<Result<Dialled>> dial(const http::Origin& origin) override;
+    Task<Result<Dialled>> dial(const http::Origin& origin, DialMode mode) override;
+    void avoid(const http::Origin& origin, const IpAddress& address) override;
+    Deadline keep_resolved(const http::Origin& origin) override;
+    [[nodiscard]] bool has_left(const http::Origin& origin,
+                                const IpAddress& address) const override;
 
     /// Ends all dials that are connecting or shaking hands, with connect_failed or tls_failed, and
     /// any that begins from now on. The resolver's part is the resolver's to cancel.
     void cancel() noexcept;
 
 private:
-    Task<Result<Dialled>> dial_one_of(const http::Origin& origin, Addresses& untried);
+    Task<Result<Dialled>> dial_one_of(const http::Origin& origin,
+                                      DialMode mode,
+                                      Addresses& untried);
+    Task<Result<Dialled>> begin(const http::Origin& origin,
+                                DialMode mode,
+                                UniqueFd fd,
+                                Endpoint peer,
+                                Duration tls_timeout);
 
     EventLoop& event_loop_;
     Resolver& resolver_;
     TlsContext& tls_;
     DialSettings settings_;
+    std::unique_ptr<AddressBook> addresses_;
     std::vector<ConnectRace*> connecting_;
     std::vector<TlsStream*> shaking_hands_;
     bool cancelled_ = false;

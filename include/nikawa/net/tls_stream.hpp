@@ -16,6 +16,8 @@ struct ssl_st;
 
 namespace nikawa::net {
 
+class EarlyData;
+
 /// TLS over a TCP socket as a `ByteStream`, made by a `TlsContext` or a `TlsServerContext`.
 ///
 /// A thin layer: OpenSSL reads ahead from the socket in big pieces, a read gives all records that
@@ -35,10 +37,19 @@ public:
     /// Before anything else, once. Errors: tls_failed, tls_certificate_rejected, tls_timed_out.
     Task<Result<void>> handshake(Deadline deadline);
 
-    /// What ALPN chose; HTTP/1.1 if it chose nothing.
+    /// Instead of `handshake()`, where the session to be resumed allows early data (RFC 8446 §2.3);
+    /// false where it does not. The stream can be written at once, up to the session's limit, and
+    /// whatever is written may be replayed. The handshake goes on beside it, driven by whoever
+    /// waits to read, and ends by the deadline. What the server rejects is sent again after it; if
+    /// it fails, or the server now chooses another protocol, the stream fails: the server has acted
+    /// on nothing.
+    bool begin_early(Deadline deadline);
+
+    /// What ALPN chose; HTTP/1.1 if it chose nothing. Before the handshake beside early data has
+    /// ended, what it chose before.
     [[nodiscard]] Protocol protocol() const noexcept;
 
-    /// Whether the handshake resumed an earlier session.
+    /// Whether the handshake resumed an earlier session; beside early data it is taken to.
     [[nodiscard]] bool is_resumed() const noexcept;
 
     IoResult try_read(MutableBytes into) noexcept override;
@@ -49,6 +60,9 @@ public:
     void watch_peer(PeerCloseListener* listener) override;
     void shutdown_send() noexcept override;
     void close() noexcept override;
+    [[nodiscard]] PathReport path() const noexcept override { return socket_.path(); }
+    void probe_path(bool on) noexcept override { socket_.probe_path(on); }
+    [[nodiscard]] bool is_confirmed() const noexcept override;
     [[nodiscard]] std::string peer_address() const override { return peer_.to_string(); }
 
 private:
@@ -71,6 +85,10 @@ private:
     [[nodiscard]] bool is_peer_gone() noexcept;
     /// Says what stopped the last call: a need, noted in `direction`, or the end or a failure.
     IoResult stopped(int result, Direction& direction) noexcept;
+    /// Goes on with the handshake beside early data. Nothing: it is over, the stream is like any.
+    std::optional<IoResult> go_on_early(Direction& direction) noexcept;
+    IoResult write_early(std::span<const Bytes> pieces) noexcept;
+    IoResult fail_early(boost::system::error_code error) noexcept;
     [[nodiscard]] Side side() const noexcept;
     [[nodiscard]] Failure handshake_failure(const IoResult& stop) const noexcept;
     void send_close_notify() noexcept;
@@ -87,8 +105,9 @@ private:
     std::string session_key_;
     Direction reading_;
     Direction writing_;
-    std::optional<IoResult> over_;  // the end or the failure: nothing can be read any more
-    bool broken_ = false;           // beyond a close_notify
+    std::optional<IoResult> over_;      // the end or the failure: nothing can be read any more
+    bool broken_ = false;               // beyond a close_notify
+    std::unique_ptr<EarlyData> early_;  // until the handshake beside it has ended well
     PeerCloseListener* peer_listener_ = nullptr;
 };
 

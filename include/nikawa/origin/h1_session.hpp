@@ -38,6 +38,14 @@ public:
     [[nodiscard]] net::Protocol protocol() const override { return net::Protocol::http_1_1; }
     [[nodiscard]] const std::string& peer_address() const override;
     [[nodiscard]] TimePoint idle_since() const override;
+    [[nodiscard]] TimePoint last_heard() const override;
+    [[nodiscard]] net::PathReport path() const override;
+    void probe() override;
+    void call_when_heard() override;
+    void doubt() noexcept override;
+    [[nodiscard]] SessionEnd end_cause() const override;
+    [[nodiscard]] std::optional<Duration> advertised_idle_limit() const override;
+    [[nodiscard]] bool is_confirmed() const override;
 
 private:
     class Impl;

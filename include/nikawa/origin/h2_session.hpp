@@ -12,8 +12,11 @@ namespace nikawa::origin {
 
 /// What an HTTP/2 session asks of, and allows to, its origin.
 struct H2Limits {
-    std::size_t stream_window = 8 * 1024 * 1024;  ///< unread bytes an origin may send on a stream
-    std::size_t max_streams = 1000;               ///< at once, whatever the peer allows
+    /// Unread bytes that an origin may send on a stream; of one whose holder keeps up, the second.
+    /// The first is what 100 ms at 100 Mbit/s hold, so that a warm connection is not held up.
+    std::size_t first_stream_window = 1280 * 1024;
+    std::size_t stream_window = 8 * 1024 * 1024;
+    std::size_t max_streams = 1000;      ///< at once, whatever the peer allows
     std::size_t head_bytes = 64 * 1024;  ///< of a response head or trailer section, decoded
     std::size_t fields = 256;            ///< the same
     std::size_t interim_heads = 32;      ///< 1xx responses before the final one
@@ -24,7 +27,8 @@ struct H2Limits {
 /// Our end of an HTTP/2 connection (RFC 9113); the only place that knows nghttp2.
 ///
 /// The connection's flow-control window is given back as bytes arrive and each stream's only as its
-/// holder asks for more: one slow reader holds at most its stream's window and never its siblings.
+/// holder asks for more, a larger one to a holder who keeps up: one slow reader holds at most its
+/// stream's first window and never its siblings.
 /// All frames of a turn leave together, in as few TLS records as they fill.
 class H2Session final : public OriginSession {
 public:
@@ -44,6 +48,13 @@ public:
     [[nodiscard]] net::Protocol protocol() const override { return net::Protocol::http_2; }
     [[nodiscard]] const std::string& peer_address() const override;
     [[nodiscard]] TimePoint idle_since() const override;
+    [[nodiscard]] TimePoint last_heard() const override;
+    [[nodiscard]] net::PathReport path() const override;
+    void probe() override;
+    void call_when_heard() override;
+    void doubt() noexcept override;
+    [[nodiscard]] SessionEnd end_cause() const override;
+    [[nodiscard]] bool is_confirmed() const override;
 
 private:
     class Impl;

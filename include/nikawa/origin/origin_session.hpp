@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "nikawa/net/dialer.hpp"
@@ -42,8 +43,21 @@ public:
     /// The session's `capacity()` may have changed.
     virtual void capacity_changed(OriginSession& session) noexcept = 0;
 
+    /// The origin has sent something, for the first time since `call_when_heard()`.
+    virtual void heard(OriginSession& session) noexcept = 0;
+
 protected:
     ~SessionListener() = default;
+};
+
+/// Why a session takes no more streams.
+enum class SessionEnd : std::uint8_t {
+    none,         ///< it does take streams, or will
+    ours,         ///< drained or closed by its owner
+    idle_closed,  ///< the origin closed it, or sent what nobody asked for, while it had no stream
+    limit,        ///< the origin said so: GOAWAY(NO_ERROR), or `Connection: close` in a response
+    calm,         ///< the origin found us too busy: GOAWAY(ENHANCE_YOUR_CALM), RFC 9113 §7
+    broken,       ///< the transport or the protocol failed
 };
 
 /// Our connection to an origin with what speaks HTTP on it.
@@ -86,6 +100,36 @@ public:
 
     /// When it last became idle, or was made.
     [[nodiscard]] virtual TimePoint idle_since() const = 0;
+
+    /// When the origin last sent anything (over HTTP/2 the answer to a PING, too), or it was made.
+    [[nodiscard]] virtual TimePoint last_heard() const = 0;
+
+    /// How it stands with the path to the origin: one system call.
+    [[nodiscard]] virtual net::PathReport path() const = 0;
+
+    /// Asks the origin for a sign of life: by PING over HTTP/2 (RFC 9113 §6.7), one at a time, by
+    /// TCP over HTTP/1.1. No exchange waits for it.
+    virtual void probe() = 0;
+
+    /// Has the listener told when the origin sends anything from now on.
+    virtual void call_when_heard() = 0;
+
+    /// The path is in doubt: who waits for a response head now, on a stream of which nothing has
+    /// come and whose request is not held up in `send_body()`, gets `path_in_doubt` from that call,
+    /// and may call again and go on waiting. No timeout begins anew by that.
+    virtual void doubt() noexcept = 0;
+
+    /// Why it takes no more streams.
+    [[nodiscard]] virtual SessionEnd end_cause() const = 0;
+
+    /// How long the origin says that it keeps an idle connection (`Keep-Alive: timeout=`).
+    [[nodiscard]] virtual std::optional<Duration> advertised_idle_limit() const {
+        return std::nullopt;
+    }
+
+    /// Whether the origin has shown that it takes part; only requests that may be repeated should
+    /// be sent before (RFC 8470 §3).
+    [[nodiscard]] virtual bool is_confirmed() const = 0;
 };
 
 }  // namespace nikawa::origin

@@ -46,7 +46,8 @@ public:
     /// one. It lives in the stream until the next call or the stream's end, and is the caller's to
     /// rewrite.
     /// Errors: peer_closed, stream_reset, malformed, response_head_too_large,
-    /// response_head_timed_out, abandoned; stream_refused when the origin has certainly not acted
+    /// response_head_timed_out, abandoned; path_in_doubt (the stream goes on, and so may the call:
+    /// see `OriginSession::doubt()`); stream_refused when the origin has certainly not acted
     /// on the request and it may be sent again (RFC 9113 §8.7).
     virtual Task<Result<http::ResponseHead*>> receive_head() = 0;
 

@@ -11,6 +11,8 @@ namespace nikawa::origin {
 struct DialledSession {
     std::unique_ptr<OriginSession> session;
     net::DialTimes times;
+    net::IpAddress address;  ///< of the origin's end
+    bool resumed = false;    ///< by a TLS session of before
 };
 
 /// The pool's only way to a session: dials the origin and wraps the connection by the protocol
@@ -26,7 +28,10 @@ public:
     SessionFactory(loop::Loop& loop, net::Dialer& dialer, Limits limits);
 
     /// Errors: those of `net::Dialer::dial()`.
-    Task<Result<DialledSession>> dial(const http::Origin& origin);
+    Task<Result<DialledSession>> dial(const http::Origin& origin, net::DialMode mode);
+
+    /// What knows the origin's names and addresses.
+    [[nodiscard]] net::Dialer& dialer() const { return dialer_; }
 
 private:
     // A turn's reading is handed on before the next, so one buffer serves every HTTP/2 session.

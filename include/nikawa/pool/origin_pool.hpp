@@ -10,25 +10,34 @@
 #include "nikawa/loop/loop.hpp"
 #include "nikawa/origin/session_factory.hpp"
 #include "nikawa/pool/dials_wanted.hpp"
-#include "nikawa/pool/recent_peak.hpp"
+#include "nikawa/pool/origin_facts.hpp"
+#include "nikawa/pool/origin_status.hpp"
 #include "nikawa/pool/upkeep.hpp"
 
 namespace nikawa::pool {
 
 struct PoolLimits {
-    IdleLimits idle;
-    std::size_t max_sessions = 0;  ///< to one origin; 0 is no limit
+    UpkeepLimits upkeep{};
+    Duration keep_warm = std::chrono::hours{1};  ///< after the last exchange; zero: not at all
+    Duration ping_interval = std::chrono::seconds{15};  ///< of idle HTTP/2 sessions, at first
     std::size_t max_waiters = 10000;
-    origin::StreamTimeouts timeouts;  ///< of the streams that are given out
+    origin::StreamTimeouts timeouts{};  ///< of the streams that are given out
+    bool early_data = false;            ///< a cold pool may send a request in early data
 };
+
+/// Whether a request may reach the origin twice: only such a one is sent before the origin has
+/// confirmed its handshake.
+enum class Repeatable : std::uint8_t { no, yes };
 
 /// A stream for one exchange, and how it was come by.
 struct Acquired {
     origin::StreamLease lease;
     bool reused = false;  ///< the session had carried an exchange before
+    bool early = false;   ///< the session is not confirmed: the origin may answer 425 (RFC 8470)
     net::Protocol protocol = net::Protocol::http_1_1;
-    std::string address;     ///< of the origin's end
-    net::DialTimes dialled;  ///< of the dial that the exchange waited for; else zero
+    std::string address;             ///< of the origin's end
+    net::DialTimes dialled;          ///< of the dial that the exchange waited for; else zero
+    std::optional<DialReason> cold;  ///< why it had to wait; nothing if it did not
 };
 
 class OriginPool;
@@ -37,7 +46,8 @@ class OriginPool;
 /// is destroyed, so giving up leaves nothing behind.
 class Waiter final : private loop::Expirable {
 public:
-    explicit Waiter(loop::Loop& loop) : served_(loop), watchdog_(loop.deadlines(), *this) {}
+    Waiter(loop::Loop& loop, Repeatable repeatable)
+        : repeatable_(repeatable), served_(loop), watchdog_(loop.deadlines(), *this) {}
     Waiter(const Waiter&) = delete;
     Waiter& operator=(const Waiter&) = delete;
     ~Waiter();
@@ -50,40 +60,47 @@ private:
     void expire() noexcept override { abandon({Errc::acquire_timed_out, Side::origin}); }
     void settle(Result<Acquired> outcome);
 
+    const Repeatable repeatable_;
     OriginPool* pool_ = nullptr;  // while it is in its queue
     std::list<Waiter*>::iterator place_;
+    DialReason reason_ = DialReason::first_use;
     std::optional<Result<Acquired>> outcome_;
     loop::Event served_;
     loop::Watchdog watchdog_;
 };
 
-/// The sessions to one origin, the dials under way and the exchanges that wait, in one shard.
+/// The sessions to one origin, the dials under way and the exchanges that wait, in one shard; and
+/// what was learned of the origin.
 ///
 /// A waiter is bound late: to the first stream that becomes free, by a release or by a dial, in the
 /// order of the queue. A dial belongs to the pool and not to who made it necessary; it serves
-/// whoever waits when it is done. Lives at one address as long as it has a session, a dial or a
-/// waiter.
-class OriginPool {
+/// whoever waits when it is done. `plan_upkeep()` decides what is done before anybody asks.
+class OriginPool final : private loop::TurnFlush, private loop::Expirable {
 public:
     /// All that is given outlives the pool.
     OriginPool(loop::Loop& loop,
                http::Origin origin,
                origin::SessionFactory& factory,
                const PoolLimits& limits);
-    OriginPool(const OriginPool&) = delete;
-    OriginPool& operator=(const OriginPool&) = delete;
-    ~OriginPool();
+    ~OriginPool() override;
 
     /// A stream of a warm session, if there is one and nobody waits; never suspends.
-    std::optional<Acquired> try_acquire();
+    std::optional<Acquired> try_acquire(Repeatable repeatable);
 
     /// A stream, as soon as there is one for this waiter.
     /// Errors: pool_closed, pool_full (side self), acquire_timed_out, those of a dial, and what
     /// `waiter.abandon()` was given.
     Task<Result<Acquired>> acquire(Waiter& waiter, Deadline deadline);
 
-    /// Retires idle sessions that are of no more use. Called now and then by the set.
-    void upkeep();
+    /// A request is sent again after this failure; counted.
+    void note_retry(Errc failure) { ++counters_.retries[failure]; }
+
+    /// Keeps a session ready for ever, used or not.
+    void pin();
+
+    /// Takes up what was learned of the origin in another life of the daemon, and makes its pool
+    /// as warm as it was.
+    void restore(const RememberedOrigin& remembered);
 
     /// Gives out nothing more; sessions end as they become idle, waiters fail.
     void close();
@@ -91,36 +108,66 @@ public:
     /// The same, and ends all sessions at once: their streams fail with pool_closed.
     void cut_off();
 
+    /// Lets an idle origin get cold, if it is not pinned: there are too many.
+    void let_go();
+
     /// Whether it holds nothing: no session, dial or waiter.
     [[nodiscard]] bool is_empty() const;
 
+    /// Whether it is kept warm.
+    [[nodiscard]] bool is_warm() const;
+
+    /// Whether it is kept so for ever.
+    [[nodiscard]] bool is_pinned() const { return pinned_; }
+
+    /// Whether dials that make it warm at the start are under way.
+    [[nodiscard]] bool is_warming() const { return starting_dials_ > 0; }
+
+    /// When its last exchange began, if it ever had one.
+    [[nodiscard]] std::optional<TimePoint> last_used() const { return last_used_; }
+
     [[nodiscard]] const http::Origin& origin() const { return origin_; }
     [[nodiscard]] PoolCounts counts() const;
+    [[nodiscard]] OriginStatus status() const;
+    [[nodiscard]] RememberedOrigin remember() const;
 
 private:
     friend Waiter;
+    class Member;
 
-    // One session with its place among those that can be given out.
-    struct Member final : origin::SessionListener {
-        Member(OriginPool& owner, origin::DialledSession dialled);
-        void capacity_changed(origin::OriginSession&) noexcept override { pool.update(*this); }
-
-        OriginPool& pool;
-        std::unique_ptr<origin::OriginSession> session;
-        net::DialTimes dialled;
-        bool used = false;
-        bool available = false;
-    };
-
-    Task<void> dial_and_serve();
+    // Giving out
+    Task<void> dial_and_serve(DialReason reason);
+    Task<void> serve_session(origin::DialledSession dialled);
     void start_dials();
+    void start_dials(std::size_t count, DialReason reason);
+    void dial_failed(const Failure& why);
     void serve_waiters();
     void fail_waiters(const Failure& why);
+    [[nodiscard]] Member* pick(Repeatable repeatable) const;
     Acquired open_on(Member& member);
     void take_off(Member& member) noexcept;
     void update(Member& member) noexcept;
     void note_demand();
+    void note_idle(const Member& member);
+    void back_off();
+    [[nodiscard]] bool may_come_back() const;
+    [[nodiscard]] bool pauses_after_failure() const;
     [[nodiscard]] std::size_t exchanges() const;
+    [[nodiscard]] DialReason reason_to_wait() const;
+
+    // Looking ahead
+    void look_after() { mark_dirty(); }  // at the end of this turn
+    void flush() noexcept override;
+    void expire() noexcept override { look_after(); }
+    void upkeep();
+    [[nodiscard]] UpkeepFacts upkeep_facts(const std::vector<SessionView>& views) const;
+    void learn_from_loss(const Member& member);
+    void drain(Member& member, DialReason why) noexcept;
+    [[nodiscard]] Duration patience() const;
+    void check_path(Member& member) noexcept;
+    void put_in_doubt(Member& member) noexcept;
+    void ask_to_prove(Member& member) noexcept;
+    void trust_again(Member& member) noexcept;
 
     loop::Loop& loop_;
     http::Origin origin_;
@@ -130,9 +177,21 @@ private:
     std::vector<Member*> available_;  // with capacity; the one idle for the shortest time is last
     std::list<Waiter*> waiters_;
     std::size_t dials_ = 0;
+    std::size_t starting_dials_ = 0;  // of these, those that make it warm at the start
     std::size_t streams_per_session_;
-    RecentPeak peak_;
+    OriginFacts facts_;
+    OriginCounters counters_;
     bool closed_ = false;
+
+    bool pinned_ = false;
+    std::optional<TimePoint> last_used_;
+    std::size_t planned_peak_ = 0;            // a higher one calls for a new plan
+    Duration idle_horizon_{};                 // an idle session needs nothing for so long
+    std::optional<TimePoint> failing_since_;  // dials, and none has succeeded since
+    TimePoint last_dial_failure_{};
+    Deadline retry_dials_at_{TimePoint{}};          // those that nobody waits for
+    DialReason last_loss_ = DialReason::first_use;  // why there is no session, if there is none
+    loop::Watchdog next_upkeep_;
 };
 
 }  // namespace nikawa::pool

@@ -2,20 +2,39 @@
 
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "nikawa/pool/origin_pool.hpp"
 
 namespace nikawa::pool {
 
-/// The pools of a shard, one for each origin in use.
+/// The pools of a shard, one for each origin in use or kept warm.
 class PoolSet final : private loop::Expirable {
 public:
+    /// So many origins are kept warm, those used last; the operator's do not count.
+    static constexpr std::size_t most_warm_origins = 1000;
+
     /// All that is given outlives the set.
     PoolSet(loop::Loop& loop, origin::SessionFactory& factory, PoolLimits limits);
 
     /// The pool of that origin, made when there is none. The reference holds as long as the pool
     /// has a session, a dial or a waiter, and until the caller suspends.
     OriginPool& pool_of(const http::Origin& origin);
+
+    /// Keeps a session to the origin ready for ever, used or not.
+    void pin(const http::Origin& origin) { pool_of(origin).pin(); }
+
+    /// Makes the pools as warm as they were in another life of the daemon.
+    void restore(const std::vector<RememberedOrigin>& remembered);
+
+    /// Whether dials that `pin()` and `restore()` began are under way.
+    [[nodiscard]] bool is_warming() const;
+
+    /// What is worth knowing in the next life of the daemon, of each origin that was ever used.
+    [[nodiscard]] std::vector<RememberedOrigin> remember() const;
+
+    /// How it stands with each origin.
+    [[nodiscard]] std::vector<OriginStatus> status() const;
 
     /// Closes every pool: nothing more is given out, sessions end as they become idle.
     void close();
@@ -30,6 +49,8 @@ private:
         std::size_t operator()(const http::Origin& origin) const;
     };
     void expire() noexcept override;
+    void limit_warm_origins();
+    [[nodiscard]] bool is_forgettable(const OriginPool& pool) const;
 
     loop::Loop& loop_;
     origin::SessionFactory& factory_;

@@ -2,35 +2,76 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "nikawa/base/time.hpp"
+#include "nikawa/pool/dial_reason.hpp"
 
 namespace nikawa::pool {
 
-/// What bears on how many idle sessions a pool keeps.
-struct IdleFacts {
-    std::size_t idle = 0;         ///< sessions without a stream
-    std::size_t busy = 0;         ///< sessions with one
-    std::size_t recent_peak = 0;  ///< exchanges at once, of late
-    Duration longest_idle{};      ///< of the session that has been idle longest
+/// One session that may still be given out, as the upkeep sees it.
+struct SessionView {
+    std::size_t streams = 0;    ///< open
+    std::size_t exchanges = 0;  ///< carried so far
+    Duration idle{};            ///< for how long it has had no stream
+    Duration age{};
+    Duration silence{};         ///< since the origin last sent anything
+    bool answers_ping = false;  ///< it speaks HTTP/2
+    bool is_doubtful = false;   ///< it has to prove itself: nothing is given out on it
+    bool has_left = false;      ///< DNS no longer names its address
 };
 
-struct IdleLimits {
-    std::optional<std::size_t> max_idle;  ///< the operator's; without it the recent peak decides
-    Duration idle_timeout{};              ///< a session idle for longer goes; zero: none does
+/// What bears on what a pool should do now.
+struct UpkeepFacts {
+    std::span<const SessionView> sessions{};
+    std::size_t dials = 0;                ///< under way
+    bool is_warm = false;                 ///< used lately, or to be kept for ever
+    bool may_dial = true;                 ///< not while a failed dial is waited off
+    std::size_t recent_peak = 0;          ///< exchanges at once, of late
+    std::size_t streams_per_session = 1;  ///< 1 over HTTP/1.1
+    Duration round_trip{};
+    Duration dial_time{};
+    std::optional<Duration> idle_limit{};  ///< the origin's
+    std::size_t request_limit = 1000;      ///< the origin's
+    Duration ping_interval{};
 };
 
-/// How many idle sessions, the longest idle first, the pool should retire now: those beyond what
-/// the recent peak would use, and the one that has outlived its time. One is always worth keeping.
-constexpr std::size_t sessions_to_retire(const IdleFacts& now, const IdleLimits& limits) {
-    if (now.idle == 0) return 0;
-    const auto useful = now.recent_peak > 1 ? now.recent_peak : 1;
-    const auto for_peak = useful > now.busy ? useful - now.busy : 0;
-    const auto keep = limits.max_idle ? *limits.max_idle : for_peak;
-    const auto surplus = now.idle > keep ? now.idle - keep : 0;
-    const bool outlived =
-        limits.idle_timeout > Duration::zero() && now.longest_idle >= limits.idle_timeout;
-    return surplus == 0 && outlived ? 1 : surplus;
-}
+/// What the operator allows.
+struct UpkeepLimits {
+    std::optional<std::size_t> max_idle{};  ///< without it the recent peak decides
+    Duration idle_timeout{};                ///< a session idle for longer goes; zero: none does
+    std::size_t max_sessions = 0;           ///< dials included; 0 is no limit
+    std::size_t max_warm = 128;             ///< sessions dialled ahead of demand, at most
+};
+
+/// What a pool should do now, and when to ask again.
+struct UpkeepPlan {
+    struct Drain {
+        std::size_t session;  ///< its place among the views
+        DialReason reason;    ///< why whoever finds it gone would have to wait
+    };
+
+    std::size_t dials = 0;
+    std::optional<DialReason> reason;  ///< of the dials, if they replace sessions that are to go
+    std::vector<Drain> drain;
+    std::vector<std::size_t> probe;   ///< places of sessions to be asked for a sign of life
+    Duration next = Duration::max();  ///< until there is something to do, if nothing happens before
+    Duration idle_horizon = Duration::max();  ///< a session that becomes idle needs nothing before
+};
+
+/// How many sessions an origin in use should have ready.
+///
+/// Over HTTP/1.1 as many as the recent peak used. Over HTTP/2 up to four share a usual load, so
+/// that a lost segment holds up few; up to twelve a burst, because each starts from idle with a
+/// congestion window of ten segments; and as many as it takes to stay away from the peer's stream
+/// limit.
+std::size_t sessions_wanted(std::size_t recent_peak,
+                            std::size_t streams_per_session,
+                            std::size_t max_warm);
+
+/// Decides what keeps the next exchange from waiting: sessions are dialled ahead, asked for a sign
+/// of life, replaced before the origin ends them, and let go when they are of no more use.
+UpkeepPlan plan_upkeep(const UpkeepFacts& facts, const UpkeepLimits& limits);
 
 }  // namespace nikawa::pool

@@ -10,7 +10,7 @@ namespace nikawa::proxy {
 struct FailedAttempt {
     std::string_view method;
     Failure failure;
-    bool session_reused = false;    ///< the session had carried an exchange before
+    bool session_reused = false;    ///< the session was not made for this exchange: it may be stale
     bool response_begun = false;    ///< bytes of a response have arrived
     bool request_is_whole = false;  ///< all that was taken of the body can be sent again
     unsigned attempts = 1;          ///< made so far, this one included
@@ -18,6 +18,10 @@ struct FailedAttempt {
 
 /// Whether the method is idempotent by its definition (RFC 9110 §9.2.2); unknown ones are not.
 bool is_idempotent(std::string_view method);
+
+/// Whether the method is safe by its definition (RFC 9110 §9.2.1): harmless even if it reaches the
+/// origin twice, and at another time.
+bool is_safe(std::string_view method);
 
 /// Whether the same request may be sent again on another stream: when the origin has certainly not
 /// acted on it (RFC 9113 §8.7), any request, at most twice; when a session that had been idle

@@ -11,6 +11,7 @@
 
 #include "nikawa/base/result.hpp"
 #include "nikawa/telemetry/exchange_record.hpp"
+#include "nikawa/telemetry/http_stats.hpp"
 
 namespace nikawa::telemetry {
 
@@ -70,13 +71,13 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-/// One shard's access log: formats records into a buffer of its own and hands it to the writer when
-/// it is 64 KiB, or when `flush()` is called (the shard does, every 200 ms while there is
-/// something). Costs no system call and no lock for a line.
+/// Where one shard's records go: each is counted, formatted into a buffer of the shard's own, and
+/// the buffer handed to the writer when it is 64 KiB, or when `flush()` is called (the shard does,
+/// every 200 ms while there is something). Costs no system call and no lock for a line.
 class AccessLog {
 public:
-    /// `writer` may be nullptr: nothing is logged.
-    explicit AccessLog(LogWriter* writer);
+    /// `writer` may be nullptr: nothing is logged. So may `stats`: nothing is counted.
+    explicit AccessLog(LogWriter* writer, HttpStats* stats = nullptr);
     AccessLog(const AccessLog&) = delete;
     AccessLog& operator=(const AccessLog&) = delete;
     ~AccessLog();
@@ -88,6 +89,7 @@ public:
 
 private:
     LogWriter* writer_;
+    HttpStats* stats_;
     std::string buffer_;
     std::size_t lines_ = 0;
     SecondText second_;

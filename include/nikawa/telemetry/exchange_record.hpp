@@ -30,6 +30,8 @@ struct ExchangeRecord {
     std::string_view origin_address{};  ///< "192.0.2.1:443" of the last attempt
     std::string_view protocol{};        ///< "h2" or "http/1.1" of the last attempt
     bool reused = false;                ///< the session had carried an exchange before
+    std::string_view cold{};            ///< why it had to wait for a stream; empty if it did not
+    bool hedged = false;  ///< repeated while the first attempt was still out, its path in doubt
     unsigned attempts = 0;
     std::uint64_t request_bytes = 0;  ///< of body
     Duration resolve{};               ///< steps of the dial that this exchange waited for
@@ -40,5 +42,10 @@ struct ExchangeRecord {
     std::optional<Failure> failure{};
     std::string_view trace_id{};  ///< of a valid traceparent (W3C Trace Context)
 };
+
+/// A host or target without what is before an @, which may be a password and is not to be logged.
+constexpr std::string_view without_userinfo(std::string_view text) {
+    return text.substr(text.rfind('@') + 1);  // npos + 1 is 0
+}
 
 }  // namespace nikawa::telemetry

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "nikawa/pool/pool_set.hpp"
+#include "nikawa/telemetry/http_stats.hpp"
+
+namespace nikawa::admin {
+
+/// What one shard, or all of them together, have to tell.
+struct ShardStats {
+    std::vector<pool::OriginStatus> origins;
+    telemetry::HttpFigures http;
+};
+
+/// The same of all shards: one status for each origin, in order of their names.
+ShardStats merged(std::vector<ShardStats> shards);
+
+/// Where shards leave a copy of how they stand, for whichever of them is asked.
+class StatsBoard {
+public:
+    explicit StatsBoard(std::size_t shards) : published_(shards) {}
+
+    [[nodiscard]] std::size_t shards() const { return published_.size(); }
+
+    /// From the shard's thread.
+    void publish(std::size_t shard, ShardStats stats);
+
+    /// What the others have published, from the shard's thread.
+    [[nodiscard]] std::vector<ShardStats> others_than(std::size_t shard) const;
+
+private:
+    // Immutable once it is here; shared so that a copy is made outside the lock.
+    using Published = std::shared_ptr<const ShardStats>;
+
+    mutable std::mutex mutex_;
+    std::vector<Published> published_;
+};
+
+/// One shard's way to the board.
+class StatsReporter {
+public:
+    /// All that is given outlives it. `shard` is its place on the board.
+    StatsReporter(StatsBoard& board,
+                  std::size_t shard,
+                  const pool::PoolSet& pools,
+                  const telemetry::HttpStats& http)
+        : board_(board), shard_(shard), pools_(pools), http_(http) {}
+
+    /// To be called once a second. Costs nothing when no other shard could ask.
+    void publish();
+
+    /// How the daemon stands: this shard now, the others when they last published.
+    [[nodiscard]] ShardStats collect() const;
+
+private:
+    [[nodiscard]] ShardStats own() const { return {pools_.status(), http_.figures()}; }
+
+    StatsBoard& board_;
+    std::size_t shard_;
+    const pool::PoolSet& pools_;
+    const telemetry::HttpStats& http_;
+};
+
+}  // namespace nikawa::admin

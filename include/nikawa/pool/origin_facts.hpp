@@ -1,0 +1,86 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+
+#include "nikawa/net/dialer.hpp"
+#include "nikawa/pool/idle_limit.hpp"
+#include "nikawa/pool/recent_peak.hpp"
+
+namespace nikawa::pool {
+
+/// The round trip to an origin: the shortest of the last few handshakes, since a lost packet makes
+/// one long and nothing makes one too short.
+class RoundTrip {
+public:
+    void note(Duration measured) {
+        recent_[next_] = measured;
+        next_ = (next_ + 1) % recent_.size();
+    }
+
+    /// Zero while none was measured.
+    [[nodiscard]] Duration get() const {
+        Duration shortest = Duration::max();
+        for (const auto& one : recent_) {
+            if (one > Duration::zero()) shortest = std::min(shortest, one);
+        }
+        return shortest == Duration::max() ? Duration::zero() : shortest;
+    }
+
+private:
+    std::array<Duration, 8> recent_{};
+    std::size_t next_ = 0;
+};
+
+/// After how many requests an origin ends a session, learned when two sessions ended after the same
+/// number.
+class RequestLimit {
+public:
+    /// nginx's keepalive_requests, the smallest default of a widespread server.
+    static constexpr std::size_t unknown = 1000;
+
+    /// The origin ended a session in good order that had carried so many.
+    void note_ended(std::size_t exchanges) {
+        if (exchanges < fewest) return;
+        if (last_ == exchanges) confirmed_ = exchanges;
+        last_ = exchanges;
+    }
+
+    [[nodiscard]] std::size_t get() const { return confirmed_.value_or(unknown); }
+
+private:
+    // Fewer are no limit that could be prepared for.
+    static constexpr std::size_t fewest = 10;
+
+    std::optional<std::size_t> confirmed_;
+    std::optional<std::size_t> last_;
+};
+
+/// What was learned of an origin and survives its sessions.
+struct OriginFacts {
+    std::optional<net::Protocol> protocol;
+    RoundTrip round_trip;
+    Duration dial_time{};  ///< what a dial takes from name to TLS, smoothed; zero: unknown
+    IdleLimit idle_limit;
+    RequestLimit request_limit;
+    RecentPeak peak;
+    Duration ping_interval = std::chrono::seconds{15};
+
+    void note_dial(const net::DialTimes& times) {
+        // A TLS handshake is a round trip and some computing; one of both may have lost a packet.
+        const bool both = times.tls > Duration::zero() && times.connect > Duration::zero();
+        const auto round = both ? std::min(times.connect, times.tls) : times.connect;
+        if (round > Duration::zero()) round_trip.note(round);
+        const auto took = times.resolve + times.connect + times.tls;
+        dial_time = dial_time == Duration::zero() ? took : (dial_time * 7 + took) / 8;
+    }
+
+    /// The origin found our PINGs too many (RFC 9113 §7, ENHANCE_YOUR_CALM).
+    void note_calm() {
+        ping_interval = std::min<Duration>(ping_interval * 2, std::chrono::minutes{10});
+    }
+};
+
+}  // namespace nikawa::pool

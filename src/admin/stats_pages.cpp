@@ -1,0 +1,135 @@
+#include "nikawa/admin/stats_pages.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "admin/stats_json.hpp"
+
+namespace nikawa::admin {
+namespace {
+
+constexpr std::string_view stats_path = "/.api/stats";
+constexpr std::string_view http_stats_path = "/.api/http-stats";
+
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+// "pp=1" or "pp=true" in the query, as chocon has it.
+Layout layout_of(std::string_view target) {
+    auto query = target.substr(path_of(target).size());
+    while (!query.empty()) {
+        query.remove_prefix(1);
+        const auto pair = query.substr(0, query.find('&'));
+        if (pair == "pp=1" || pair == "pp=true") return Layout::indented;
+        query.remove_prefix(pair.size());
+    }
+    return Layout::dense;
+}
+
+std::string_view host_of(const http::RequestHead& head) {
+    return head.fields.find(http::FieldId::host).value_or("");
+}
+
+}  // namespace
+
+struct StatsPages::Answer {
+    http::ResponseHead head;
+    std::string body;
+};
+
+StatsPages::StatsPages(loop::Loop& loop,
+                       const StatsPagesSettings& settings,
+                       const StatsReporter& stats,
+                       std::size_t shards,
+                       telemetry::AccessLog& log,
+                       client::RequestHandler& next,
+                       WallClock wall_clock)
+    : loop_(loop),
+      settings_(settings),
+      stats_(stats),
+      shards_(shards),
+      log_(log),
+      next_(next),
+      wall_clock_(wall_clock) {}
+
+// No coroutine of its own: what is not ours costs a comparison and no frame.
+Task<void> StatsPages::handle(client::ClientExchange& exchange) {
+    const auto page = page_of(exchange.head().target);
+    if (!page || !is_for_us(exchange.head())) return next_.handle(exchange);
+    return answer(exchange, *page);
+}
+
+Task<void> StatsPages::refuse(client::ClientExchange& exchange, const Failure& failure) {
+    return next_.refuse(exchange, failure);
+}
+
+// chocon looks at the beginning of the path only.
+std::optional<StatsPages::Page> StatsPages::page_of(std::string_view target) {
+    if (target.starts_with(stats_path)) return Page::stats;
+    if (target.starts_with(http_stats_path)) return Page::http_stats;
+    return std::nullopt;
+}
+
+bool StatsPages::is_for_us(const http::RequestHead& head) const {
+    return settings_.takes_every_host || !mapping::map_host(host_of(head), settings_.host_rules);
+}
+
+Task<void> StatsPages::answer(client::ClientExchange& exchange, Page page) {
+    const auto& head = exchange.head();
+    telemetry::ExchangeRecord record{.time = wall_clock_()};
+    const Answer answer = answer_to(head, page);
+    record.status = answer.head.status;
+    http::BodyFraming framing = http::Sized{answer.body.size()};
+    if (head.method == "HEAD") framing = http::NoBody{};
+    exchange.begin_response(answer.head, framing);
+    static const http::FieldBlock no_trailers;
+    const auto sent = co_await exchange.finish_response(answer.body, no_trailers);
+    if (!sent) {
+        record.status = 499;
+        record.failure = sent.error();
+    }
+    record.client_address = exchange.client_address();
+    record.method = head.method;
+    record.path = path_of(head.target);
+    record.user_agent = head.fields.find(http::FieldId::user_agent).value_or("");
+    record.host = telemetry::without_userinfo(host_of(head));
+    record.request_bytes = exchange.request_bytes();
+    record.response_bytes = exchange.response_bytes();
+    record.total = loop_.now() - exchange.started_at();
+    log_.write(record);
+}
+
+StatsPages::Answer StatsPages::answer_to(const http::RequestHead& head, Page page) const {
+    Answer answer;
+    auto& fields = answer.head.fields;
+    if (head.method == "GET" || head.method == "HEAD") {
+        answer.head.status = 200;
+        answer.body = body_of(page, head.target);
+        fields.add("Content-Type", "application/json");
+        fields.add("Cache-Control", "no-store");
+    } else {
+        answer.head.status = 405;
+        answer.body = "405 Method Not Allowed: statistics are only to be read.\n";
+        fields.add("Content-Type", "text/plain; charset=utf-8");
+        fields.add("Allow", "GET, HEAD");
+    }
+    fields.add("Content-Length", std::to_string(answer.body.size()));
+    return answer;
+}
+
+std::string StatsPages::body_of(Page page, std::string_view target) const {
+    auto stats = stats_.collect();
+    const auto layout = layout_of(target);
+    if (page == Page::http_stats) {
+        stats.http.keep_newest(settings_.most_samples);
+        return http_stats_json(stats.http, layout);
+    }
+    const ProcessFigures process{.time = wall_clock_(),
+                                 .version = settings_.version,
+                                 .uptime = loop_.now() - settings_.started,
+                                 .threads = shards_,
+                                 .cpus = std::max(std::thread::hardware_concurrency(), 1U),
+                                 .memory = MemoryFigures::now()};
+    return stats_json(process, stats.origins, layout);
+}
+
+}  // namespace nikawa::admin

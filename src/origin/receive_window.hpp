@@ -1,0 +1,46 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+namespace nikawa::origin {
+
+/// How many bytes an origin may have under way and unread on one HTTP/2 stream (RFC 9113 §5.2):
+/// doubled, up to a limit, whenever it is less than five times what its holder took while keeping
+/// up.
+///
+/// A sender in slow start sends at most as much in a round trip as all it sent before, and one that
+/// is past it all that the path holds at once: a holder who is quicker than the path has to be
+/// found out soon. One who is slower finds pieces waiting, and what it takes then does not count;
+/// what the kernel takes from us for a client before it is full is less than a fifth of a first
+/// window.
+class ReceiveWindow {
+public:
+    constexpr ReceiveWindow(std::size_t first, std::size_t most)
+        : first_(std::min(first, most)), most_(most), bytes_(first_) {}
+
+    /// Begins a stream.
+    constexpr void start() {
+        bytes_ = first_;
+        taken_ = 0;
+    }
+
+    /// The holder has taken `bytes`, asks for more, and nothing is there. Whether the window grew.
+    constexpr bool grow(std::size_t bytes) {
+        if (bytes_ == most_) return false;
+        taken_ += bytes;
+        if (bytes_ / 5 > taken_) return false;
+        bytes_ = most_ / 2 < bytes_ ? most_ : 2 * bytes_;
+        return true;
+    }
+
+    [[nodiscard]] constexpr std::size_t bytes() const { return bytes_; }
+
+private:
+    std::size_t first_;
+    std::size_t most_;
+    std::size_t bytes_;
+    std::size_t taken_ = 0;  // by a holder who kept up
+};
+
+}  // namespace nikawa::origin

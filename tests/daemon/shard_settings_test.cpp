@@ -1,0 +1,67 @@
+#include <gtest/gtest.h>
+
+#include "daemon/shard.hpp"
+
+namespace nikawa::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(ShardSettings, CarryTheOptionsOfThePool) {
+    Options options;
+    options.keepalive_timeout = 10min;
+    options.keep_warm = 2h;
+    options.ping_interval = 30s;
+    options.early_data = true;
+    options.tcp_fast_open = true;
+    options.dns_stale = 1h;
+    options.dns_grace = 1min;
+    const auto settings = shard_settings(options, {});
+    EXPECT_EQ(settings.pool.upkeep.max_idle, std::nullopt);
+    EXPECT_EQ(settings.pool.upkeep.idle_timeout, 10min);
+    EXPECT_EQ(settings.pool.upkeep.max_sessions, 0U);
+    EXPECT_EQ(settings.pool.upkeep.max_warm, 128U);
+    EXPECT_EQ(settings.pool.keep_warm, 2h);
+    EXPECT_EQ(settings.pool.ping_interval, 30s);
+    EXPECT_TRUE(settings.pool.early_data);
+    EXPECT_TRUE(settings.dial.fast_open);
+    EXPECT_EQ(settings.dns.stale, 1h);
+    EXPECT_EQ(settings.dns.grace, 1min);
+}
+
+TEST(ShardSettings, ShareTheLimitsOfTheDaemonAmongTheThreads) {
+    Options options;
+    options.threads = 4;
+    options.keepalive_conns = 2;
+    options.max_conns_per_host = 100;
+    options.max_waiting_per_host = 10;
+    options.warm_conns = 8;
+    const auto settings = shard_settings(options, {});
+    EXPECT_EQ(settings.pool.upkeep.max_idle, 1U);
+    EXPECT_EQ(settings.pool.upkeep.max_sessions, 25U);
+    EXPECT_EQ(settings.pool.max_waiters, 2U);
+    EXPECT_EQ(settings.pool.upkeep.max_warm, 2U);
+}
+
+TEST(ShardSettings, PingNobodyWhenThatIsOff) {
+    Options options;
+    options.ping_interval = 0s;
+    EXPECT_GT(shard_settings(options, {}).pool.ping_interval, 24h);
+}
+
+TEST(ShardSettings, LetThePagesKnowWhichHostsAreOrigins) {
+    Options options;
+    options.https_markers = {"marker"};
+    options.stsize = 10;
+    options.spfactor = 5;
+    auto settings = shard_settings(options, {3000});
+    EXPECT_EQ(settings.pages.host_rules.https_markers, std::vector<std::string>{"marker"});
+    EXPECT_FALSE(settings.pages.takes_every_host);
+    EXPECT_EQ(settings.pages.most_samples, 10U);
+    EXPECT_EQ(settings.sampling_factor, 5U);
+    options.upstream = http::Origin{};
+    EXPECT_TRUE(shard_settings(options, {}).pages.takes_every_host);
+}
+
+}  // namespace
+}  // namespace nikawa::daemon
