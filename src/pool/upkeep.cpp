@@ -12,15 +12,16 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-// A lost segment holds up all that follow it on its session: up to four share a usual load, so that
-// each holds up few.
-constexpr std::size_t load_of_session = 5;
-constexpr std::size_t most_for_load = 4;
+// A lost segment holds up all that follow it on its session for a round trip: with so many
+// exchanges at once on a session, one in a hundred lost disturbs less than a tenth of them.
+constexpr std::size_t exchanges_of_session = 3;
 
-// What the first flight of one session carries of a burst: ten segments (RFC 6928), for nginx, as
-// others do, writes each response as one, even if their requests came as one.
-constexpr std::size_t flight_of_session = 9;
-constexpr std::size_t most_for_burst = 12;
+// So many carry a burst of a hundred in one flight: the first one of a session is ten segments
+// (RFC 6928), and nginx, as others do, writes each response as one.
+constexpr std::size_t most_to_spread = 12;
+
+// From where on a round trip is worth the sessions that it takes to save one.
+constexpr Duration far_away = milliseconds{5};
 
 // nginx ends a session an hour old (keepalive_time).
 constexpr Duration worn_age = minutes{55};
@@ -72,8 +73,7 @@ private:
 
     std::size_t wanted() const {
         if (!facts_.is_warm || usable_idle() < shortest_worth_keeping) return 0;
-        const auto wanted =
-            sessions_wanted(facts_.recent_peak, facts_.streams_per_session, limits_.max_warm);
+        const auto wanted = sessions_wanted(facts_, limits_.max_warm);
         return std::min(wanted, limits_.max_idle.value_or(wanted));
     }
 
@@ -218,8 +218,7 @@ private:
         }
         const auto busy = good_.size() - idle.size();
         // Not bounded by what is dialled ahead: what demand has opened, it may need again.
-        const auto useful =
-            sessions_wanted(facts_.recent_peak, facts_.streams_per_session, no_limit);
+        const auto useful = sessions_wanted(facts_, no_limit);
         const auto keep = limits_.max_idle.value_or(useful > busy ? useful - busy : 0);
         if (idle.size() <= keep) return;
         std::sort(idle.begin(), idle.end(), [this](std::size_t a, std::size_t b) {
@@ -241,15 +240,14 @@ constexpr std::size_t divided_up(std::size_t a, std::size_t b) { return (a + b -
 
 }  // namespace
 
-std::size_t sessions_wanted(std::size_t recent_peak,
-                            std::size_t streams_per_session,
-                            std::size_t max_warm) {
-    const auto peak = std::max<std::size_t>(recent_peak, 1);
-    if (streams_per_session <= 1) return std::min(peak, max_warm);
-    const auto for_load = std::min(divided_up(peak, load_of_session), most_for_load);
-    const auto for_burst = std::min(divided_up(peak, flight_of_session), most_for_burst);
-    const auto for_streams = divided_up(peak * 4, streams_per_session * 3);
-    return std::min(std::max({for_load, for_burst, for_streams}), max_warm);
+std::size_t sessions_wanted(const UpkeepFacts& facts, std::size_t most) {
+    const auto peak = std::max<std::size_t>(facts.recent_peak, 1);
+    if (facts.streams_per_session <= 1) return std::min(peak, most);
+    const auto for_streams = divided_up(peak * 4, facts.streams_per_session * 3);
+    const auto spread = facts.round_trip < far_away
+                            ? std::size_t{1}
+                            : std::min(divided_up(peak, exchanges_of_session), most_to_spread);
+    return std::min(std::max(spread, for_streams), most);
 }
 
 UpkeepPlan plan_upkeep(const UpkeepFacts& facts, const UpkeepLimits& limits) {

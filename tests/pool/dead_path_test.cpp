@@ -219,7 +219,7 @@ TEST_F(DeadPathTest, SiblingsToTheSameAddressMustProveThemselves) {
     auto& first = warm_h2(100);
     auto* const near_of_first = dialer.near;
     std::vector<Acquired> burst;
-    for (int i = 0; i < 12; ++i) burst.push_back(take());
+    for (int i = 0; i < 8; ++i) burst.push_back(take());
     loop.run();
     ASSERT_EQ(dialer.waiting(), 2U);
     auto& second = dialer.connect_h2({.answer_pings = false});

@@ -110,12 +110,13 @@ TEST_F(EvergreenH2Test, PingsAreRarerWhenTheOriginWantsThatSo) {
 }
 
 TEST_F(EvergreenH2Test, ABurstOpensSessionsAndTheNextIsSpreadOverThem) {
+    dialer.times.connect = 100ms;  // an origin nearby would have one
     auto& first = warm_h2(100);
     std::vector<Acquired> burst;
     for (int i = 0; i < 20; ++i) burst.push_back(take());
     loop.run();
-    EXPECT_EQ(dialer.waiting(), 3U);
-    EXPECT_EQ(dials_for(DialReason::peak_exceeded), 3U);
+    EXPECT_EQ(dialer.waiting(), 6U);
+    EXPECT_EQ(dials_for(DialReason::peak_exceeded), 6U);
     std::vector<test::H2Origin*> origins{&first};
     while (dialer.waiting() > 0) origins.push_back(&dialer.connect_h2());
     burst.clear();
@@ -125,13 +126,13 @@ TEST_F(EvergreenH2Test, ABurstOpensSessionsAndTheNextIsSpreadOverThem) {
         burst.push_back(take());
         send(burst.back());
     }
-    loop.advance(100ms);  // they need not leave each for itself
-    EXPECT_EQ(first.requests().size() - before, 5U);
-    for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(origins[i]->requests().size(), 5U) << i;
-    EXPECT_EQ(dialer.dialled().size(), 4U);
+    EXPECT_LE(first.requests().size() - before, 3U);
+    for (std::size_t i = 1; i < 7; ++i) EXPECT_LE(origins[i]->requests().size(), 3U) << i;
+    EXPECT_EQ(dialer.dialled().size(), 7U);
 }
 
 TEST_F(EvergreenH2Test, SessionsOfABurstAreLetGoWhenItIsForgotten) {
+    dialer.times.connect = 100ms;
     warm_h2(100);
     std::vector<Acquired> burst;
     for (int i = 0; i < 20; ++i) burst.push_back(take());
@@ -139,7 +140,7 @@ TEST_F(EvergreenH2Test, SessionsOfABurstAreLetGoWhenItIsForgotten) {
     while (dialer.waiting() > 0) dialer.connect_h2();
     burst.clear();
     loop.advance(4min);
-    EXPECT_EQ(pool->counts().sessions, 4U);
+    EXPECT_EQ(pool->counts().sessions, 7U);
     loop.advance(2min);
     EXPECT_EQ(pool->counts().sessions, 1U);
 }

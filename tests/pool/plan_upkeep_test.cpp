@@ -71,27 +71,31 @@ TEST(SessionsWanted, FollowsTheTable) {
     const struct {
         std::size_t peak;
         std::size_t streams;
-        std::size_t max_warm;
+        Duration round_trip;
+        std::size_t most;
         std::size_t expected;
     } rows[] = {
-        {0, 1, 128, 1},      {1, 1, 128, 1},      {20, 1, 128, 20},
-        {300, 1, 128, 128},  {0, 100, 128, 1},    {5, 100, 128, 1},
-        {6, 100, 128, 2},  // a load is spread, so that a lost segment holds up few
-        {11, 100, 128, 3},   {20, 100, 128, 4},   {36, 100, 128, 4},
-        {37, 100, 128, 5},  // more than four first flights
-        {100, 100, 128, 12}, {900, 100, 128, 12}, {901, 100, 128, 13},  // the stream limit is near
-        {1000, 100, 3, 3},   {3, 5, 128, 1},      {4, 5, 128, 2},
-        {3, 2, 128, 2},      {0, 100, 0, 0},
+        {0, 1, 100ms, 128, 1},      {1, 1, 100ms, 128, 1},      {20, 1, 100ms, 128, 20},
+        {20, 1, 0ms, 128, 20},      {300, 1, 100ms, 128, 128},  {0, 100, 100ms, 128, 1},
+        {3, 100, 100ms, 128, 1},    {4, 100, 100ms, 128, 2},  // a lost segment holds up few
+        {20, 100, 100ms, 128, 7},   {100, 100, 100ms, 128, 12}, {900, 100, 100ms, 128, 12},
+        {901, 100, 100ms, 128, 13},                             // the stream limit is near
+        {20, 100, 5ms, 128, 7},     {20, 100, 4999us, 128, 1},  // nearby
+        {76, 100, 1ms, 128, 2},     {1000, 100, 0ms, 128, 14},  {1000, 100, 100ms, 3, 3},
+        {3, 5, 0ms, 128, 1},        {4, 5, 0ms, 128, 2},
     };
     for (const auto& row : rows) {
-        EXPECT_EQ(sessions_wanted(row.peak, row.streams, row.max_warm), row.expected)
-            << row.peak << " at once, " << row.streams << " on a session, at most " << row.max_warm;
+        auto facts = with_peak(row.peak, row.streams);
+        facts.round_trip = row.round_trip;
+        EXPECT_EQ(sessions_wanted(facts, row.most), row.expected)
+            << row.peak << " at once, " << row.streams << " on a session, at most " << row.most;
     }
 }
 
 TEST(PlanUpkeep, DialsAheadWhatTheRecentPeakNeeds) {
     const auto peak_of_5 = with_peak(5);
-    const auto peak_of_20_h2 = with_peak(20, 100);
+    auto peak_of_20_h2 = with_peak(20, 100);
+    peak_of_20_h2.round_trip = 100ms;
     auto dialling = warm;
     dialling.dials = 1;
     auto paused = warm;
@@ -108,7 +112,7 @@ TEST(PlanUpkeep, DialsAheadWhatTheRecentPeakNeeds) {
         {"the operator keeps fewer", {idle}, peak_of_5, {.max_idle = 2}, "dial 1"},
         {"the operator keeps none", {}, peak_of_5, {.max_idle = 0}, ""},
         {"the operator allows fewer", {idle}, peak_of_5, {.max_sessions = 3}, "dial 2"},
-        {"HTTP/2 sessions share a burst", {busy}, peak_of_20_h2, {}, "dial 3"},
+        {"HTTP/2 sessions share a burst", {busy}, peak_of_20_h2, {}, "dial 6"},
         {"a second one before streams run out", {busy}, with_peak(4, 5), {}, "dial 1"},
     });
 }

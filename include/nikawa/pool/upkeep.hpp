@@ -60,15 +60,13 @@ struct UpkeepPlan {
     Duration idle_horizon = Duration::max();  ///< a session that becomes idle needs nothing before
 };
 
-/// How many sessions an origin in use should have ready.
+/// How many sessions an origin in use should have ready, at most `most`.
 ///
-/// Over HTTP/1.1 as many as the recent peak used. Over HTTP/2 up to four share a usual load, so
-/// that a lost segment holds up few; up to twelve a burst, because each starts from idle with a
-/// congestion window of ten segments; and as many as it takes to stay away from the peer's stream
-/// limit.
-std::size_t sessions_wanted(std::size_t recent_peak,
-                            std::size_t streams_per_session,
-                            std::size_t max_warm);
+/// Over HTTP/1.1 as many as the recent peak used. Over HTTP/2 one to an origin nearby; to one far
+/// away up to twelve share the load, so that a lost segment holds up few exchanges, and a burst
+/// fits the windows of ten segments with which idle sessions start; and in any case as many as it
+/// takes to stay away from the peer's stream limit.
+std::size_t sessions_wanted(const UpkeepFacts& facts, std::size_t most);
 
 /// Decides what keeps the next exchange from waiting: sessions are dialled ahead, asked for a sign
 /// of life, replaced before the origin ends them, and let go when they are of no more use.
