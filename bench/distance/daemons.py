@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import proxies  # noqa: E402
-from harness import run_nikawa  # noqa: E402
+from harness import run_nikawa, wait_until  # noqa: E402
 
 Site = collections.namedtuple("Site", "name addresses by_name", defaults=[False])
 Site.__doc__ = """An origin a daemon is set up for. With `by_name` it is to be found by DNS, as its
@@ -42,6 +42,11 @@ class Nikawa(proxies.Nikawa):
     def command(self):
         state = ["--state-file", self.directory / "state"] if nikawa_knows("--state-file") else []
         return [*super().command(), *state]
+
+    def start(self):
+        super().start()  # its socket is there before it is ready
+        errors = self.directory / "stderr"
+        wait_until(lambda: "listening on" in errors.read_text(), self.name)
 
 
 class Nghttpx(proxies.Nghttpx):

@@ -21,8 +21,7 @@ public:
         const bool owes_more = owed_since > session->last_heard() && session->streams() > 1;
         if (owes_more && !watch_.deadline().is_none()) return;
         if (!owes_more) owed_since = now;
-        const Deadline due{now + pool.patience()};
-        if (watch_.deadline() > due) watch_.arm(due);
+        if (watch_.deadline() > Deadline{now + pool.patience()}) look_after(pool.patience());
     }
 
     /// Asks for a sign of life, if that is not asked for already.
@@ -33,7 +32,10 @@ public:
     }
 
     /// Has its path judged after this time.
-    void look_after(Duration time) { watch_.arm(Deadline{pool.loop_.now() + time}); }
+    void look_after(Duration time) {
+        due_ = pool.loop_.now() + time;
+        watch_.arm(Deadline{due_});
+    }
 
     /// Whether the sign of life that was asked for has come.
     [[nodiscard]] bool has_answered() const {
@@ -69,13 +71,21 @@ public:
     bool early = false;      // not confirmed by the origin
     bool lost = false;       // takes no more streams, and what that teaches is learned
     Trust trust = Trust::trusted;
+    TimePoint mistrusted_at{};             // when it lost the trust that it has not
     TimePoint owed_since{};                // when the first request after the last word was written
     std::optional<TimePoint> asked_at;     // and nothing came since
     std::optional<DialReason> let_go_for;  // why we drained it, if we did
 
 private:
-    void expire() noexcept override { pool.check_path(*this); }
+    // When it is we who were held up, what the origin sent meanwhile is still to be read.
+    void expire() noexcept override {
+        if (pool.loop_.now() - due_ > longest_delay) return look_after(pool.patience());
+        pool.check_path(*this);
+    }
 
+    static constexpr Duration longest_delay = std::chrono::milliseconds{100};
+
+    TimePoint due_{};
     loop::Watchdog watch_;
 };
 

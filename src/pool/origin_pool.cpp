@@ -42,14 +42,16 @@ OriginPool::Member::Member(OriginPool& owner, origin::DialledSession made_now)
       watch_(owner.loop_.deadlines(), *this) {}
 
 SessionView OriginPool::Member::view(TimePoint now) const {
-    return {.streams = session->streams(),
-            .exchanges = exchanges,
-            .idle = now - session->idle_since(),
-            .age = now - made,
-            .silence = now - session->last_heard(),
-            .answers_ping = session->protocol() == net::Protocol::http_2,
-            .is_doubtful = trust != Trust::trusted,
-            .has_left = pool.factory_.dialer().has_left(pool.origin_, address)};
+    SessionView view{.streams = session->streams(),
+                     .exchanges = exchanges,
+                     .idle = now - session->idle_since(),
+                     .age = now - made,
+                     .silence = now - session->last_heard(),
+                     .answers_ping = session->protocol() == net::Protocol::http_2,
+                     .has_left = pool.factory_.dialer().has_left(pool.origin_, address),
+                     .doubtful = {}};
+    if (trust != Trust::trusted) view.doubtful = now - mistrusted_at;
+    return view;
 }
 
 OriginPool::OriginPool(loop::Loop& loop,
@@ -110,6 +112,7 @@ OriginPool::Member* OriginPool::pick(Repeatable repeatable) const {
     for (auto at = available_.rbegin(); at != available_.rend(); ++at) {
         Member& member = **at;
         if (member.early && repeatable == Repeatable::no) continue;
+        if (!member.can_be_given_out()) continue;  // about to be taken off
         if (member.session->streams() == 0 && streams_per_session_ == 1) return &member;
         if (best == nullptr || member.session->streams() < best->session->streams()) {
             best = &member;
@@ -231,7 +234,7 @@ Acquired OriginPool::open_on(Member& member) {
     failing_since_.reset();
     member.note_request(loop_.now());
     if (member.session->capacity() == 0) take_off(member);
-    if (member.exchanges == facts_.request_limit.get() * 9 / 10) look_after();
+    if (member.exchanges == facts_.request_limit.at(loop_.now()) * 9 / 10) look_after();
     return acquired;
 }
 
@@ -250,7 +253,7 @@ void OriginPool::note_idle(const Member& member) {
     const bool first_time = member.exchanges == 1;  // its response may have told a limit
     const bool is_in_time = idle_horizon_ == Duration::max() ||
                             next_upkeep_.deadline().at() - loop_.now() <= idle_horizon_;
-    if (first_time || !is_in_time) look_after();
+    if (first_time || !is_in_time || limits_.upkeep.max_idle) look_after();
 }
 
 // Puts a session where its capacity says it belongs, and gives out what became free.

@@ -66,6 +66,10 @@ void OriginPool::upkeep() {
             facts_.idle_limit.note_advertised(*limit);
         }
         if (member->session->is_retired()) continue;
+        facts_.request_limit.note_carried(member->exchanges);
+        const bool is_useful = member->trust == Member::Trust::trusted &&
+                               loop_.now() - member->made >= shortest_useful_age;
+        if (is_useful) failing_since_.reset();
         members.push_back(member);
         views.push_back(member->view(loop_.now()));
     }
@@ -93,14 +97,16 @@ UpkeepFacts OriginPool::upkeep_facts(const std::vector<SessionView>& views) cons
     const TimePoint now = loop_.now();
     return {.sessions = views,
             .dials = dials_,
+            .leaving = members_.size() - views.size(),
             .is_warm = is_warm(),
             .may_dial = retry_dials_at_.at() <= now,
+            .is_failing = failing_since_ && views.empty(),
             .recent_peak = facts_.peak.at(now),
             .streams_per_session = streams_per_session_,
             .round_trip = facts_.round_trip.get(),
             .dial_time = facts_.dial_time,
             .idle_limit = facts_.idle_limit.at(now),
-            .request_limit = facts_.request_limit.get(),
+            .request_limit = facts_.request_limit.at(now),
             .ping_interval = facts_.ping_interval};
 }
 
@@ -119,7 +125,7 @@ void OriginPool::learn_from_loss(const Member& member) {
             last_loss_ = DialReason::origin_closed;
             break;
         case origin::SessionEnd::limit:
-            facts_.request_limit.note_ended(member.exchanges);
+            facts_.request_limit.note_ended(loop_.now(), member.exchanges);
             last_loss_ = DialReason::origin_closed;
             break;
         case origin::SessionEnd::calm:
@@ -176,7 +182,7 @@ void OriginPool::check_path(Member& member) noexcept {
 void OriginPool::put_in_doubt(Member& member) noexcept {
     if (member.trust == Member::Trust::doubtful) return;
     ++counters_.doubts;
-    last_loss_ = DialReason::path_silent;
+    if (member.trust == Member::Trust::trusted) member.mistrusted_at = loop_.now();
     member.trust = Member::Trust::doubtful;
     last_loss_ = DialReason::path_silent;
     take_off(member);
@@ -193,6 +199,7 @@ void OriginPool::put_in_doubt(Member& member) noexcept {
 void OriginPool::ask_to_prove(Member& member) noexcept {
     if (member.trust != Member::Trust::trusted || member.session->is_retired()) return;
     member.trust = Member::Trust::proving;
+    member.mistrusted_at = loop_.now();
     take_off(member);
     member.session->call_when_heard();
     member.ask(loop_.now());

@@ -33,6 +33,9 @@ constexpr Duration longest_doubt = seconds{10};
 // replaced all the time.
 constexpr Duration shortest_worth_keeping = milliseconds{900};
 
+// Of idle sessions that their origin would end.
+constexpr int replacements_a_second = 10;
+
 // How soon a surplus of sessions is noticed.
 constexpr Duration peak_interval = seconds{20};
 
@@ -74,13 +77,21 @@ private:
     std::size_t wanted() const {
         if (!facts_.is_warm || usable_idle() < shortest_worth_keeping) return 0;
         const auto wanted = sessions_wanted(facts_, limits_.max_warm);
-        return std::min(wanted, limits_.max_idle.value_or(wanted));
+        return std::min({wanted, limits_.max_idle.value_or(wanted), most_to_replace()});
     }
 
     // For how long an idle session can be used before the origin may end it.
     Duration usable_idle() const {
         return facts_.idle_limit ? usable_idle_time(*facts_.idle_limit, facts_.round_trip)
                                  : Duration::max();
+    }
+
+    // So many idle sessions are replaced without dialling more often than is good for the origin.
+    std::size_t most_to_replace() const {
+        if (!facts_.idle_limit) return no_limit;
+        const auto replaced_after = usable_idle() - lead();
+        const auto most = replaced_after * replacements_a_second / Duration{seconds{1}};
+        return std::max<std::size_t>(1, static_cast<std::size_t>(most));
     }
 
     // A replacement should be there before it is needed: a dial takes so long, if all goes well.
@@ -125,8 +136,8 @@ private:
     void sort_out() {
         for (std::size_t i = 0; i < facts_.sessions.size(); ++i) {
             const SessionView& session = facts_.sessions[i];
-            if (session.is_doubtful) {
-                doubtful(i);
+            if (session.doubtful) {
+                give_up_after(i, longest_doubt - *session.doubtful);
                 continue;
             }
             const Life life = life_of(session);
@@ -142,13 +153,12 @@ private:
         }
     }
 
-    void doubtful(std::size_t i) {
-        const SessionView& session = facts_.sessions[i];
-        if (session.streams > 0) return;  // TCP_USER_TIMEOUT is the backstop
-        if (session.silence >= longest_doubt + facts_.ping_interval) {
+    void give_up_after(std::size_t i, Duration left) {
+        if (facts_.sessions[i].streams > 0) return;  // TCP_USER_TIMEOUT is the backstop
+        if (left <= Duration::zero()) {
             plan_.drain.push_back({i, DialReason::path_silent});
         } else {
-            look_again_in(longest_doubt + facts_.ping_interval - session.silence);
+            look_again_in(left);
         }
     }
 
@@ -166,14 +176,16 @@ private:
     // A session that is in doubt takes no room: nobody could be served beside it.
     std::size_t room() const {
         if (limits_.max_sessions == 0) return no_limit;
-        const auto open = good_.size() + outgoing_.size() + facts_.dials;
+        const auto open = good_.size() + outgoing_.size() + facts_.leaving + facts_.dials;
         return limits_.max_sessions > open ? limits_.max_sessions - open : 0;
     }
 
     void want_dials() {
         const auto coming = good_.size() + facts_.dials;
         if (wanted_ <= coming) return;
-        const auto missing = wanted_ - coming;
+        // Whether an origin that was down is back, one dial finds out.
+        const auto missing =
+            facts_.is_failing ? 1 - std::min<std::size_t>(facts_.dials, 1) : wanted_ - coming;
         plan_.dials = facts_.may_dial ? std::min(missing, room()) : 0;
         if (!outgoing_.empty()) {
             plan_.reason = outgoing_.front().life.reason;

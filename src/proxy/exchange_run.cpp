@@ -102,7 +102,10 @@ Task<Result<void>> ExchangeRun::run_attempts() {
         if (done) co_return done;
         if (client_gone_) co_return gone;
         if (!stream_.lease) co_return done;  // no session could be had: the pool has tried
-        if (std::exchange(repeat_confirmed_, false)) continue;
+        if (std::exchange(repeat_confirmed_, false)) {
+            pool().note_retry(done.error().code);
+            continue;
+        }
         const FailedAttempt failed{
             .method = exchange_.head().method,
             .failure = done.error(),

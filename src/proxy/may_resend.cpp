@@ -21,7 +21,8 @@ bool may_resend(const FailedAttempt& attempt) {
     switch (attempt.failure.code) {
         case Errc::stream_refused: return attempt.attempts < most_attempts;
         case Errc::peer_closed:
-            return attempt.session_reused && attempt.attempts == 1 && is_idempotent(attempt.method);
+            return attempt.session_reused && attempt.attempts < most_attempts &&
+                   is_idempotent(attempt.method);
         default: return false;
     }
 }

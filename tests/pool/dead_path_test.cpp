@@ -198,6 +198,17 @@ TEST_F(DeadPathTest, ASessionThatIsHeardAgainComesBack) {
     EXPECT_EQ(pool->counts().sessions, 1U);
 }
 
+TEST_F(DeadPathTest, ItIsNotDoubtedWhenItIsWeWhoWereHeldUp) {
+    warm_h2(100);
+    dialer.near->path_report = unacknowledged;
+    auto held = take();
+    send(held);
+    loop.loop().advance_to(loop.now() + 700ms);  // in one leap: nobody has read meanwhile
+    EXPECT_EQ(doubts(), 0U);
+    loop.advance(500ms);
+    EXPECT_EQ(doubts(), 1U);
+}
+
 TEST_F(DeadPathTest, ItIsDoubtedAgainWhenItGoesSilentAgain) {
     auto& origin = warm_h2(100);
     dialer.near->path_report = unacknowledged;

@@ -158,7 +158,7 @@ TEST_F(EvergreenH1Test, ReplacesEachOfThePeak) {
     EXPECT_EQ(pool->status().idle_sessions, 20U);
 }
 
-TEST_F(EvergreenH1Test, DialsThatFailTogetherCountOnce) {
+TEST_F(EvergreenH1Test, OneDialFindsOutWhetherAnOriginIsBack) {
     make(plain_origin);
     for (int i = 0; i < 20; ++i) ask();
     std::vector<test::ScriptedPeer*> origins;
@@ -170,7 +170,9 @@ TEST_F(EvergreenH1Test, DialsThatFailTogetherCountOnce) {
     EXPECT_EQ(dialer.waiting(), 20U);
     dialer.fail_waiting();
     loop.advance(200ms);
-    EXPECT_EQ(dialer.waiting(), 20U);
+    EXPECT_EQ(dialer.waiting(), 1U);
+    dialer.connect_h1();
+    EXPECT_EQ(dialer.waiting(), 19U);
 }
 
 TEST_F(EvergreenH1Test, ThePeakIsBounded) {

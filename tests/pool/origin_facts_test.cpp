@@ -96,17 +96,33 @@ TEST(RoundTrip, IsTheShortestOfTheLastFew) {
 
 TEST(RequestLimit, IsLearnedFromTwoSessionsThatEndedAlike) {
     RequestLimit limit;
-    EXPECT_EQ(limit.get(), 1000U);
-    limit.note_ended(100);
-    EXPECT_EQ(limit.get(), 1000U);
-    limit.note_ended(37);
-    limit.note_ended(100);
-    EXPECT_EQ(limit.get(), 1000U);
-    limit.note_ended(100);
-    EXPECT_EQ(limit.get(), 100U);
-    limit.note_ended(1);
-    limit.note_ended(1);  // a request each: nothing to prepare for
-    EXPECT_EQ(limit.get(), 100U);
+    EXPECT_EQ(limit.at(start), 1000U);
+    limit.note_ended(start, 100);
+    limit.note_ended(start + 2s, 70);
+    limit.note_ended(start + 4s, 100);
+    EXPECT_EQ(limit.at(start + 4s), 1000U);
+    limit.note_ended(start + 4500ms, 100);  // a restart ends many alike
+    EXPECT_EQ(limit.at(start + 5s), 1000U);
+    limit.note_ended(start + 6s, 100);
+    EXPECT_EQ(limit.at(start + 6s), 100U);
+    EXPECT_EQ(limit.at(start + 7h), 1000U);  // it may have changed
+}
+
+TEST(RequestLimit, IsNotLearnedFromFewRequests) {
+    RequestLimit limit;
+    limit.note_ended(start, 12);  // an error of the origin's, perhaps
+    limit.note_ended(start + 2s, 12);
+    EXPECT_EQ(limit.at(start + 2s), 1000U);
+}
+
+TEST(RequestLimit, IsForgottenWhenASessionCarriesMore) {
+    RequestLimit limit;
+    limit.note_ended(start, 100);
+    limit.note_ended(start + 2s, 100);
+    limit.note_carried(100);
+    EXPECT_EQ(limit.at(start + 2s), 100U);
+    limit.note_carried(101);
+    EXPECT_EQ(limit.at(start + 2s), 1000U);
 }
 
 TEST(OriginFacts, MeasureDials) {
@@ -127,6 +143,9 @@ TEST(OriginFacts, CalmDoublesThePingIntervalUpToABound) {
     EXPECT_EQ(facts.ping_interval, 30s);
     for (int i = 0; i < 10; ++i) facts.note_calm();
     EXPECT_EQ(facts.ping_interval, 10min);
+    facts.ping_interval = 24h * 365;  // never
+    facts.note_calm();
+    EXPECT_EQ(facts.ping_interval, 24h * 365);
 }
 
 TEST(DialReason, HasItsName) {

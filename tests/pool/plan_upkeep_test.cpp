@@ -94,6 +94,11 @@ TEST(SessionsWanted, FollowsTheTable) {
 
 TEST(PlanUpkeep, DialsAheadWhatTheRecentPeakNeeds) {
     const auto peak_of_5 = with_peak(5);
+    auto impatient = limited;  // a session is of use for 1 s, and replaced half of that before
+    impatient.recent_peak = 40;
+    impatient.idle_limit = 2s;
+    auto failing = peak_of_5;
+    failing.is_failing = true;
     auto peak_of_20_h2 = with_peak(20, 100);
     peak_of_20_h2.round_trip = 100ms;
     auto dialling = warm;
@@ -112,6 +117,8 @@ TEST(PlanUpkeep, DialsAheadWhatTheRecentPeakNeeds) {
         {"the operator keeps fewer", {idle}, peak_of_5, {.max_idle = 2}, "dial 1"},
         {"the operator keeps none", {}, peak_of_5, {.max_idle = 0}, ""},
         {"the operator allows fewer", {idle}, peak_of_5, {.max_sessions = 3}, "dial 2"},
+        {"no more than ten a second are replaced", {}, impatient, {}, "dial 5"},
+        {"is it back?", {}, failing, {}, "dial 1"},
         {"HTTP/2 sessions share a burst", {busy}, peak_of_20_h2, {}, "dial 6"},
         {"a second one before streams run out", {busy}, with_peak(4, 5), {}, "dial 1"},
     });
@@ -180,9 +187,9 @@ TEST(PlanUpkeep, ReplacesASessionThatIsWornOrHasLeft) {
 }
 
 TEST(PlanUpkeep, ReplacesASessionInDoubt) {
-    const SessionView doubtful{.silence = 2s, .is_doubtful = true};
-    const SessionView hopeless{.silence = 25s, .is_doubtful = true};
-    const SessionView held{.streams = 1, .silence = 60s, .is_doubtful = true};
+    const SessionView doubtful{.silence = 1h, .doubtful = 2s};
+    const SessionView hopeless{.silence = 1h, .doubtful = 10s};
+    const SessionView held{.streams = 1, .silence = 60s, .doubtful = 60s};
     expect_plans({
         {"at once", {doubtful}, warm, {}, "dial 1 for path_silent"},
         {"it takes no room", {doubtful}, warm, {.max_sessions = 1}, "dial 1 for path_silent"},
@@ -268,7 +275,7 @@ TEST(PlanUpkeep, KnowsWhenThereIsSomethingToDo) {
         {"a surplus may arise", {idle, busy}, cold, {}, 20s, never},
         {"PING", {h2}, cold, {}, 11s, 15s},
         {"PING asked", {{.silence = 15s, .answers_ping = true}}, cold, {}, 15s, 15s},
-        {"doubt", {{.silence = 5s, .is_doubtful = true}}, cold, {}, 20s, never},
+        {"doubt", {{.silence = 5s, .doubtful = 4s}}, cold, {}, 6s, never},
     };
     for (const auto& row : rows) {
         const auto plan = plan_of({row.what, row.sessions, row.facts, row.limits, ""});

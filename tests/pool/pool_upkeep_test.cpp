@@ -38,6 +38,17 @@ TEST_F(PoolUpkeepTest, UpkeepHonoursTheOperatorsLimit) {
     EXPECT_EQ(pool->counts().sessions, 3U);  // the one in use does not count
 }
 
+TEST_F(PoolUpkeepTest, TheOperatorsLimitHoldsAtOnce) {
+    limits.upkeep.max_idle = 0;
+    make(plain_origin);
+    for (int i = 0; i < 3; ++i) {
+        auto& one = ask();
+        auto& origin = dialer.connect_h1();
+        exchange(origin, one.acquired());
+        EXPECT_EQ(pool->counts().sessions, 0U);
+    }
+}
+
 TEST_F(PoolUpkeepTest, UpkeepRetiresWhatWasIdleLongest) {
     limits.upkeep.max_idle = 1;
     make(plain_origin);

@@ -41,7 +41,7 @@ TEST_F(ForwarderRetryTest, RepeatsAnIdempotentRequestWhenAReusedConnectionHasClo
                       testing::Not(HasSubstr("\"error\""))));
 }
 
-TEST_F(ForwarderRetryTest, RepeatsItOnlyOnce) {
+TEST_F(ForwarderRetryTest, RepeatsItWhileSessionsAreStaleButNotOnAFreshOne) {
     auto& first = dialer.connect_h1();
     auto& second = dialer.connect_h1();
     pool_limits.upkeep.max_idle = 10;
@@ -56,6 +56,7 @@ TEST_F(ForwarderRetryTest, RepeatsItOnlyOnce) {
 
     first.expect_head("GET /3").close();
     second.expect_head("GET /3").close();
+    dialer.connect_h1().expect_head("GET /3").close();
     client.send(request("GET /3"));
     EXPECT_THAT(client.received(),
                 AllOf(StartsWith("HTTP/1.1 502 Bad Gateway\r\n"),

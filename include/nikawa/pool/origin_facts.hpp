@@ -34,28 +34,46 @@ private:
     std::size_t next_ = 0;
 };
 
-/// After how many requests an origin ends a session, learned when two sessions ended after the same
-/// number.
+/// After how many requests an origin ends a session: learned when two sessions ended after the same
+/// number, at different times, and unlearned when one carried more.
 class RequestLimit {
 public:
     /// nginx's keepalive_requests, the smallest default of a widespread server.
     static constexpr std::size_t unknown = 1000;
 
+    /// A limit that was learned long ago may not hold any more.
+    static constexpr Duration lifetime = std::chrono::hours{6};
+
     /// The origin ended a session in good order that had carried so many.
-    void note_ended(std::size_t exchanges) {
-        if (exchanges < fewest) return;
-        if (last_ == exchanges) confirmed_ = exchanges;
-        last_ = exchanges;
+    void note_ended(TimePoint now, std::size_t exchanges) {
+        if (exchanges < fewest || (last_ && now - last_->at < one_event)) return;
+        if (last_ && last_->exchanges == exchanges) confirmed_ = End{now, exchanges};
+        last_ = End{now, exchanges};
     }
 
-    [[nodiscard]] std::size_t get() const { return confirmed_.value_or(unknown); }
+    /// A session has carried so many and goes on.
+    void note_carried(std::size_t exchanges) {
+        if (confirmed_ && exchanges > confirmed_->exchanges) confirmed_.reset();
+    }
+
+    [[nodiscard]] std::size_t at(TimePoint now) const {
+        return confirmed_ && now - confirmed_->at < lifetime ? confirmed_->exchanges : unknown;
+    }
 
 private:
-    // Fewer are no limit that could be prepared for.
-    static constexpr std::size_t fewest = 10;
+    struct End {
+        TimePoint at;
+        std::size_t exchanges;
+    };
 
-    std::optional<std::size_t> confirmed_;
-    std::optional<std::size_t> last_;
+    // After fewer there are other reasons, and nothing to prepare for.
+    static constexpr std::size_t fewest = 50;
+
+    // Sessions that end at once have one cause, a restart of the origin for example.
+    static constexpr Duration one_event = std::chrono::seconds{1};
+
+    std::optional<End> confirmed_;
+    std::optional<End> last_;
 };
 
 /// What was learned of an origin and survives its sessions.
@@ -79,7 +97,8 @@ struct OriginFacts {
 
     /// The origin found our PINGs too many (RFC 9113 §7, ENHANCE_YOUR_CALM).
     void note_calm() {
-        ping_interval = std::min<Duration>(ping_interval * 2, std::chrono::minutes{10});
+        constexpr Duration longest = std::chrono::minutes{10};
+        if (ping_interval < longest) ping_interval = std::min(ping_interval * 2, longest);
     }
 };
 

@@ -18,16 +18,20 @@ struct SessionView {
     Duration age{};
     Duration silence{};         ///< since the origin last sent anything
     bool answers_ping = false;  ///< it speaks HTTP/2
-    bool is_doubtful = false;   ///< it has to prove itself: nothing is given out on it
     bool has_left = false;      ///< DNS no longer names its address
+
+    /// For how long it has had to prove itself: nothing is given out on it.
+    std::optional<Duration> doubtful{};
 };
 
 /// What bears on what a pool should do now.
 struct UpkeepFacts {
     std::span<const SessionView> sessions{};
     std::size_t dials = 0;                ///< under way
+    std::size_t leaving = 0;              ///< sessions not shown: they finish what they carry
     bool is_warm = false;                 ///< used lately, or to be kept for ever
     bool may_dial = true;                 ///< not while a failed dial is waited off
+    bool is_failing = false;              ///< no dial has been of use since one failed
     std::size_t recent_peak = 0;          ///< exchanges at once, of late
     std::size_t streams_per_session = 1;  ///< 1 over HTTP/1.1
     Duration round_trip{};
