@@ -13,8 +13,8 @@ from lab import CLOSING_PORTS, IDLE_LIMIT, PRIVATE_PORTS, percentile
 
 class Figure(collections.namedtuple("Figure", "key title unit most least at",
                                     defaults=[None, None, None])):
-    """One line of the table. `most` or `least` is the bound that issue 3 sets, at all round trips
-    or at those in `at` (ms). The unit is "RTT", "s", "MB", "share", or "" for a count."""
+    """One line of the table. `most` or `least` is the bound that nikawa sets itself, at all round
+    trips or at those in `at` (ms). The unit is "RTT", "s", "MB", "share", or "" for a count."""
 
     def is_met(self, value, rtt_ms):
         """None where there is no bound."""

@@ -125,7 +125,7 @@ void OriginPool::learn_from_loss(const Member& member) {
             last_loss_ = DialReason::origin_closed;
             break;
         case origin::SessionEnd::limit:
-            facts_.request_limit.note_ended(loop_.now(), member.exchanges);
+            facts_.request_limit.note_ended(member.made, loop_.now(), member.exchanges);
             last_loss_ = DialReason::origin_closed;
             break;
         case origin::SessionEnd::calm:

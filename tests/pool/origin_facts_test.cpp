@@ -97,28 +97,35 @@ TEST(RoundTrip, IsTheShortestOfTheLastFew) {
 TEST(RequestLimit, IsLearnedFromTwoSessionsThatEndedAlike) {
     RequestLimit limit;
     EXPECT_EQ(limit.at(start), 1000U);
-    limit.note_ended(start, 100);
-    limit.note_ended(start + 2s, 70);
-    limit.note_ended(start + 4s, 100);
-    EXPECT_EQ(limit.at(start + 4s), 1000U);
-    limit.note_ended(start + 4500ms, 100);  // a restart ends many alike
+    limit.note_ended(start, start + 1s, 100);
+    limit.note_ended(start, start + 3s, 70);
+    limit.note_ended(start, start + 5s, 100);
     EXPECT_EQ(limit.at(start + 5s), 1000U);
-    limit.note_ended(start + 6s, 100);
-    EXPECT_EQ(limit.at(start + 6s), 100U);
-    EXPECT_EQ(limit.at(start + 7h), 1000U);  // it may have changed
+    limit.note_ended(start, start + 5500ms, 100);  // a restart ends many alike
+    EXPECT_EQ(limit.at(start + 6s), 1000U);
+    limit.note_ended(start, start + 7s, 100);
+    EXPECT_EQ(limit.at(start + 7s), 100U);
+    EXPECT_EQ(limit.at(start + 8h), 1000U);  // it may have changed
+}
+
+TEST(RequestLimit, IsLearnedFromSessionsThatFollowedEachOtherQuickly) {
+    RequestLimit limit;
+    limit.note_ended(start, start + 50ms, 100);
+    limit.note_ended(start + 50ms, start + 100ms, 100);
+    EXPECT_EQ(limit.at(start + 100ms), 100U);
 }
 
 TEST(RequestLimit, IsNotLearnedFromFewRequests) {
     RequestLimit limit;
-    limit.note_ended(start, 12);  // an error of the origin's, perhaps
-    limit.note_ended(start + 2s, 12);
+    limit.note_ended(start, start, 12);  // an error of the origin's, perhaps
+    limit.note_ended(start, start + 2s, 12);
     EXPECT_EQ(limit.at(start + 2s), 1000U);
 }
 
 TEST(RequestLimit, IsForgottenWhenASessionCarriesMore) {
     RequestLimit limit;
-    limit.note_ended(start, 100);
-    limit.note_ended(start + 2s, 100);
+    limit.note_ended(start, start, 100);
+    limit.note_ended(start, start + 2s, 100);
     limit.note_carried(100);
     EXPECT_EQ(limit.at(start + 2s), 100U);
     limit.note_carried(101);

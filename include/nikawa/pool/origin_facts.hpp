@@ -35,7 +35,7 @@ private:
 };
 
 /// After how many requests an origin ends a session: learned when two sessions ended after the same
-/// number, at different times, and unlearned when one carried more.
+/// number, not both at once, and unlearned when one carried more.
 class RequestLimit {
 public:
     /// nginx's keepalive_requests, the smallest default of a widespread server.
@@ -44,9 +44,10 @@ public:
     /// A limit that was learned long ago may not hold any more.
     static constexpr Duration lifetime = std::chrono::hours{6};
 
-    /// The origin ended a session in good order that had carried so many.
-    void note_ended(TimePoint now, std::size_t exchanges) {
-        if (exchanges < fewest || (last_ && now - last_->at < one_event)) return;
+    /// The origin ended a session in good order that had carried so many since it was `made`.
+    void note_ended(TimePoint made, TimePoint now, std::size_t exchanges) {
+        const bool is_same_event = last_ && made < last_->at && now - last_->at < one_event;
+        if (exchanges < fewest || is_same_event) return;
         if (last_ && last_->exchanges == exchanges) confirmed_ = End{now, exchanges};
         last_ = End{now, exchanges};
     }
@@ -69,7 +70,8 @@ private:
     // After fewer there are other reasons, and nothing to prepare for.
     static constexpr std::size_t fewest = 50;
 
-    // Sessions that end at once have one cause, a restart of the origin for example.
+    // Sessions that were there together and end together have one cause, a restart of the origin
+    // for example.
     static constexpr Duration one_event = std::chrono::seconds{1};
 
     std::optional<End> confirmed_;
