@@ -8,13 +8,10 @@
 namespace nikawa::proxy {
 namespace {
 
+using telemetry::without_userinfo;
+
 constexpr Failure gone{Errc::client_gone, Side::client};
 constexpr unsigned too_early = 425;  // RFC 8470 §5.2
-
-// What is before an @ may be a password, and does not belong in a log.
-std::string_view without_userinfo(std::string_view text) {
-    return text.substr(text.rfind('@') + 1);  // npos + 1 is 0
-}
 
 // chocon logs the path without the query, which may hold what does not belong in a log, either.
 std::string_view path_of(std::string_view target) {
