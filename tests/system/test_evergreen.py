@@ -10,8 +10,8 @@ from harness import IS_SANITIZED, RawClient, wait_until
 
 MIB = 1 << 20
 
-# What one slow client may cost. A sanitizer keeps freed memory aside for a while.
-MOST_HELD = (64 if IS_SANITIZED else 4) * MIB
+# What one slow client may cost. A sanitizer keeps up to 256 MiB of freed memory aside.
+MOST_HELD = (256 + 64 if IS_SANITIZED else 4) * MIB
 
 
 def setUpModule():
