@@ -163,17 +163,25 @@ void ExchangeRun::note_stream() {
     record_.reused = stream_.reused;
 }
 
-Task<Result<void>> ExchangeRun::exchange_messages() {
+// Sends the request, or starts to: a body that is not complete in memory is sent beside the waiting
+// for the response.
+Task<Result<void>> ExchangeRun::send_request() {
     origin::OriginStream& stream = *stream_.lease;
     const auto begun = stream.send_head(exchange_.head(), exchange_.request_framing());
     if (!begun) co_return begun;
     if (body_.is_streamed()) {
         body_.start(stream);
-    } else {
-        const auto sent = co_await body_.send(stream);
-        // An origin may answer and close without reading the body: the answer counts.
-        if (!sent && !stream.has_response_begun()) co_return sent;
+        co_return Result<void>{};
     }
+    const auto sent = co_await body_.send(stream);
+    // An origin may answer and close without reading the body: the answer counts.
+    if (!sent && !stream.has_response_begun()) co_return sent;
+    co_return Result<void>{};
+}
+
+Task<Result<void>> ExchangeRun::exchange_messages() {
+    const auto sent = co_await send_request();
+    if (!sent) co_return sent;
     const auto head = co_await receive_final_head();
     if (!head) co_return head.error();
     if ((*head)->status == too_early && stream_.early) {
@@ -237,12 +245,9 @@ Task<Result<http::ResponseHead*>> ExchangeRun::repeat() {
     if (!acquired) co_return acquired.error();
     ++record_.attempts;
     if (doubted_->has_answer()) co_return Failure{Errc::abandoned, Side::self};
-    origin::OriginStream& stream = *stream_.lease;
-    const auto begun = stream.send_head(exchange_.head(), exchange_.request_framing());
-    if (!begun) co_return begun.error();
-    const auto sent = co_await body_.send(stream);
-    if (!sent && !stream.has_response_begun()) co_return sent.error();
-    co_return co_await receive_head_despite_doubt(stream);
+    const auto sent = co_await send_request();
+    if (!sent) co_return sent.error();
+    co_return co_await receive_head_despite_doubt(*stream_.lease);
 }
 
 Task<Result<void>> ExchangeRun::relay_body(http::BodyFraming framing) {

@@ -31,6 +31,7 @@ private:
     Task<Result<void>> run_attempts();
     Task<Result<void>> attempt();
     Task<Result<void>> acquire();
+    Task<Result<void>> send_request();
     Task<Result<void>> exchange_messages();
     Task<Result<http::ResponseHead*>> receive_final_head();
     Task<Result<http::ResponseHead*>> receive_first_head();
