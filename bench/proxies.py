@@ -2,11 +2,12 @@
 one origin out, pooled; one thread; every exchange in an access log in a file; nothing times out.
 """
 
+import functools
 import pathlib
 import re
 import subprocess
 
-from harness import NIKAWA, accepts, free_port, spawn, wait_until
+from harness import NIKAWA, accepts, free_port, run_nikawa, spawn, wait_until
 
 ORIGIN_NAME = "origin.test"
 SESSION_NAMES = [f"o{number}.sessions.test" for number in range(200)]
@@ -95,12 +96,20 @@ class Proxy:
         return sum(any(pid in line for pid in pids) for line in done.stdout.splitlines())
 
 
+@functools.cache
+def nikawa_knows(option):
+    """For an older build beside this one."""
+    return option in run_nikawa("--help").stdout
+
+
 class Nikawa(Proxy):
     program = NIKAWA
     version_option = ("--version",)
 
     def command(self):
+        knows_rules = nikawa_knows("--allow-target")
         return [self.program, "--listen", "127.0.0.1", "--port", self.port,
+                *(["--allow-target", "loopback"] if knows_rules else []),
                 "--ca-file", self.setting.ca, "--resolver", self.setting.resolver,
                 "--access-log-dir", self.directory, "--client-idle-timeout", "1h",
                 *(["--no-http2"] if self.protocol == "h1" else [])]

@@ -1,7 +1,6 @@
 """The daemons that are compared, as bench/proxies.py sets them up, for origins at a distance."""
 
 import collections
-import functools
 import pathlib
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import proxies  # noqa: E402
-from harness import run_nikawa, wait_until  # noqa: E402
+from harness import wait_until  # noqa: E402
 
 Site = collections.namedtuple("Site", "name addresses by_name", defaults=[False])
 Site.__doc__ = """An origin a daemon is set up for. With `by_name` it is to be found by DNS, as its
@@ -33,14 +32,10 @@ class Setting(proxies.Setting):
         self.sites = sites
 
 
-@functools.cache
-def nikawa_knows(option):
-    return option in run_nikawa("--help").stdout
-
-
 class Nikawa(proxies.Nikawa):
     def command(self):
-        state = ["--state-file", self.directory / "state"] if nikawa_knows("--state-file") else []
+        knows_state = proxies.nikawa_knows("--state-file")
+        state = ["--state-file", self.directory / "state"] if knows_state else []
         return [*super().command(), *state]
 
     def start(self):

@@ -27,6 +27,8 @@ struct ProcessFigures {
     std::size_t threads = 1;  ///< that may serve
     std::size_t cpus = 1;
     MemoryFigures memory;
+    std::uint64_t body_bytes = 0;       ///< of bodies, held for somebody slow
+    std::uint64_t memory_refusals = 0;  ///< exchanges that did not begin because of them
 };
 
 }  // namespace nikawa::admin

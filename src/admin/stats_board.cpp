@@ -31,6 +31,9 @@ void add(pool::OriginStatus& sum, pool::OriginStatus&& other) {
     if (!sum.idle_limit || (other.idle_limit && *other.idle_limit < *sum.idle_limit)) {
         sum.idle_limit = other.idle_limit;
     }
+    if (!sum.outage || (other.outage && other.outage->lasting > sum.outage->lasting)) {
+        sum.outage = other.outage;
+    }
 }
 
 }  // namespace
@@ -40,6 +43,8 @@ ShardStats merged(std::vector<ShardStats> shards) {
     std::map<std::string, pool::OriginStatus> origins;
     for (auto& shard : shards) {
         sum.http += shard.http;
+        sum.body_bytes += shard.body_bytes;
+        sum.memory_refusals += shard.memory_refusals;
         for (auto& status : shard.origins) {
             auto name = status.origin.to_string();
             const auto found = origins.find(name);

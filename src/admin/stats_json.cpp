@@ -51,6 +51,14 @@ Json warm_share(const pool::OriginCounters& counters) {
     return static_cast<double>(counters.warm) / static_cast<double>(counters.exchanges);
 }
 
+Json failing_seconds(const std::optional<pool::Outage>& outage) {
+    return outage ? Json(seconds(outage->lasting)) : Json(nullptr);
+}
+
+Json last_failure(const std::optional<pool::Outage>& outage) {
+    return outage ? Json(describe(outage->last)) : Json(nullptr);
+}
+
 Json origin_json(const pool::OriginStatus& status) {
     const auto& counters = status.counters;
     return {{"origin", status.origin.to_string()},
@@ -65,6 +73,8 @@ Json origin_json(const pool::OriginStatus& status) {
             {"round_trip_ms", known_milliseconds(status.round_trip)},
             {"dial_ms", known_milliseconds(status.dial_time)},
             {"idle_limit_ms", known_milliseconds(status.idle_limit.value_or(Duration::zero()))},
+            {"failing_seconds", failing_seconds(status.outage)},
+            {"last_failure", last_failure(status.outage)},
             {"exchanges", counters.exchanges},
             {"warm", counters.warm},
             {"warm_share", warm_share(counters)},
@@ -74,6 +84,7 @@ Json origin_json(const pool::OriginStatus& status) {
             {"resumed_dials", counters.resumed_dials},
             {"doubts", counters.doubts},
             {"retries", by_failure(counters.retries)},
+            {"retries_refused", counters.retries_refused},
             {"saved_ms", milliseconds(counters.saved)}};
 }
 
@@ -115,6 +126,8 @@ std::string stats_json(const ProcessFigures& process,
         {"heap_idle", memory.allocator_free},
         {"heap_inuse", memory.allocated},
         {"memory_resident", memory.resident},
+        {"body_memory", process.body_bytes},
+        {"refused_for_memory", process.memory_refusals},
         {"version", process.version},
         {"uptime_seconds", seconds(process.uptime)},
         {"threads", process.threads},

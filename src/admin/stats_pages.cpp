@@ -128,7 +128,9 @@ std::string StatsPages::body_of(Page page, std::string_view target) const {
                                  .uptime = loop_.now() - settings_.started,
                                  .threads = shards_,
                                  .cpus = std::max(std::thread::hardware_concurrency(), 1U),
-                                 .memory = MemoryFigures::now()};
+                                 .memory = MemoryFigures::now(),
+                                 .body_bytes = stats.body_bytes,
+                                 .memory_refusals = stats.memory_refusals};
     return stats_json(process, stats.origins, layout);
 }
 

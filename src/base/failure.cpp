@@ -14,6 +14,12 @@ constexpr Words words(Errc code) {
         case Errc::bad_framing:
             return {"bad_framing", "the length of the request body is ambiguous"};
         case Errc::bad_host: return {"bad_host", "the Host does not name an origin"};
+        case Errc::bad_version:
+            return {"bad_version", "the request's version of HTTP is none that is spoken here"};
+        case Errc::bad_expectation:
+            return {"bad_expectation", "the request expects what cannot be promised"};
+        case Errc::tunnel_refused:
+            return {"tunnel_refused", "this proxy makes no tunnels for CONNECT"};
         case Errc::head_too_large: return {"head_too_large", "the request head is too large"};
         case Errc::target_too_long: return {"target_too_long", "the request target is too long"};
         case Errc::body_too_large: return {"body_too_large", "the request body is too large"};
@@ -22,9 +28,23 @@ constexpr Words words(Errc code) {
         case Errc::request_body_timed_out:
             return {"request_body_timed_out", "the client stopped sending the request body"};
         case Errc::loop_detected: return {"loop_detected", "the request came back to this proxy"};
+        case Errc::client_denied:
+            return {"client_denied", "this client may not use this proxy"};
+        case Errc::target_denied:
+            return {"target_denied", "this origin may not be reached through this proxy"};
+        case Errc::address_denied:
+            return {"address_denied", "the origin's address may not be reached through this proxy"};
+        case Errc::too_many_connections:
+            return {"too_many_connections", "the proxy has as many client connections as it may"};
+        case Errc::descriptors_exhausted:
+            return {"descriptors_exhausted", "the proxy has no file descriptor left"};
+        case Errc::memory_exhausted:
+            return {"memory_exhausted", "the proxy holds as many body bytes as it may"};
         case Errc::client_gone: return {"client_gone", "the client closed its connection"};
         case Errc::pool_full: return {"pool_full", "too many requests are waiting for this origin"};
         case Errc::pool_closed: return {"pool_closed", "the proxy is shutting down"};
+        case Errc::origin_failing:
+            return {"origin_failing", "no connection to the origin can be made at present"};
         case Errc::acquire_timed_out:
             return {"acquire_timed_out", "no connection to the origin became free in time"};
         case Errc::resolve_failed:
@@ -34,7 +54,7 @@ constexpr Words words(Errc code) {
         case Errc::connect_failed: return {"connect_failed", "the connection to the origin failed"};
         case Errc::connect_timed_out:
             return {"connect_timed_out", "the origin did not accept a connection in time"};
-        case Errc::tls_failed: return {"tls_failed", "the TLS handshake with the origin failed"};
+        case Errc::tls_failed: return {"tls_failed", "TLS with the origin failed"};
         case Errc::tls_certificate_rejected:
             return {"tls_certificate_rejected", "the origin's certificate was rejected"};
         case Errc::tls_timed_out:

@@ -25,6 +25,10 @@ constexpr std::uint64_t cheap_body_bytes = 64 * 1024;
 constexpr std::size_t linger_bytes = 1024 * 1024;
 constexpr Duration linger_time = std::chrono::seconds{2};
 
+// A client that has ended its side in the middle of a response shows that it reads on by taking the
+// next bytes. If none come for so long it counts as gone: the origin is not held for nobody.
+constexpr Duration silence_of_half_closed = std::chrono::milliseconds{800};
+
 // RFC 9112 §9.3.
 bool wants_to_stay(const http::RequestHead& head) {
     if (head.fields.lists(http::FieldId::connection, "close")) return false;
@@ -49,12 +53,15 @@ std::string without_port(std::string address) {
 
 }  // namespace
 
-class ClientConnection::Impl final : public ClientExchange {
+class ClientConnection::Impl final : public ClientExchange,
+                                     private net::PeerCloseListener,
+                                     private loop::Expirable {
 public:
     Impl(loop::Loop& loop,
          std::unique_ptr<net::ByteStream> stream,
          RequestHandler& handler,
-         const ClientLimits& limits)
+         const ClientLimits& limits,
+         IdleListener* idle_listener)
         : loop_(loop),
           handler_(handler),
           limits_(limits),
@@ -62,7 +69,9 @@ public:
           inactivity_(loop, *stream_),
           reader_(loop, *stream_, inactivity_, limits_),
           writer_(loop, *stream_, inactivity_, limits.write_timeout),
-          client_address_(without_port(stream_->peer_address())) {}
+          client_address_(without_port(stream_->peer_address())),
+          idle_listener_(idle_listener),
+          silence_(loop.deadlines(), *this) {}
 
     Task<void> run();
     void drain() noexcept;
@@ -85,11 +94,13 @@ public:
     Task<Result<void>> finish_response(Bytes bytes, const http::FieldBlock& trailers) override {
         return writer_.finish_response(bytes, trailers);
     }
+    void close_after_response() override { stays_ = false; }
     bool has_response_begun() const override { return writer_.has_begun(); }
     void break_off() noexcept override { writer_.break_off(); }
     void watch_client(net::PeerCloseListener* listener) override {
         peer_listener_ = listener;
-        stream_->watch_peer(listener);
+        silence_.disarm();
+        stream_->watch_peer(listener != nullptr ? this : nullptr);
     }
     std::uint64_t request_bytes() const override { return reader_.body_bytes(); }
     std::uint64_t response_bytes() const override { return writer_.body_bytes(); }
@@ -99,6 +110,11 @@ private:
 
     HeadState begin_request();
     HeadState check_head(HeadState state);
+    void note_idle(bool is_idle);
+    void peer_ended() noexcept override;
+    void peer_closed() noexcept override;
+    void watch_silence();
+    void expire() noexcept override;
     void begin_exchange(HeadState state);
     [[nodiscard]] bool is_rest_of_body_cheap() const;
     Task<bool> skip_rest_of_body();
@@ -119,6 +135,10 @@ private:
     bool is_draining_ = false;
     bool owes_continue_ = false;
     net::PeerCloseListener* peer_listener_ = nullptr;  // of the exchange
+    IdleListener* idle_listener_;                      // may be nullptr
+    bool is_idle_ = false;                             // as the listener was told
+    loop::Watchdog silence_;                           // of a response to a half-closed client
+    std::uint64_t bytes_before_silence_ = 0;
 };
 
 Task<void> ClientConnection::Impl::run() {
@@ -163,8 +183,9 @@ HeadState ClientConnection::Impl::begin_request() {
 
 // What a state of the head means at this time.
 HeadState ClientConnection::Impl::check_head(HeadState state) {
+    const bool is_idle = state == HeadState::need_more && reader_.is_between_requests();
+    note_idle(is_idle);
     if (state != HeadState::need_more) return state;
-    const bool is_idle = reader_.is_between_requests();
     if (is_idle) reader_.release_input();
     if (phase_ == Phase::idle && !is_idle) {
         phase_ = Phase::head;
@@ -179,6 +200,12 @@ HeadState ClientConnection::Impl::check_head(HeadState state) {
     writer_.release_memory();
     inactivity_.expect_input_by(head_deadline_);
     return HeadState::need_more;
+}
+
+void ClientConnection::Impl::note_idle(bool is_idle) {
+    if (idle_listener_ == nullptr || is_idle == is_idle_) return;
+    is_idle_ = is_idle;
+    is_idle ? idle_listener_->became_idle() : idle_listener_->became_busy();
 }
 
 void ClientConnection::Impl::begin_exchange(HeadState state) {
@@ -248,18 +275,43 @@ void ClientConnection::Impl::drain() noexcept {
     if (phase_ == Phase::idle) stream_->close();
 }
 
+// Half-closed or closed altogether: over TCP that shows by what answers the next bytes. Before the
+// response these are a 100 Continue, which any client discards that did not ask for it (RFC 9110
+// §15.2.1), and a closed one answers with a reset. HTTP/1.0 knows none: there the response tells.
+void ClientConnection::Impl::peer_ended() noexcept {
+    if (writer_.has_begun()) return watch_silence();
+    if (reader_.head().version == http::Version::http_1_1) writer_.send_continue();
+}
+
+void ClientConnection::Impl::peer_closed() noexcept {
+    silence_.disarm();
+    if (peer_listener_ != nullptr) std::exchange(peer_listener_, nullptr)->peer_closed();
+}
+
+void ClientConnection::Impl::watch_silence() {
+    bytes_before_silence_ = writer_.body_bytes();
+    silence_.arm(Deadline::after(loop_.now(), silence_of_half_closed));
+}
+
+// While bytes wait for the client it is the write timeout that runs.
+void ClientConnection::Impl::expire() noexcept {
+    const bool is_silent = !writer_.is_blocked() && writer_.body_bytes() == bytes_before_silence_;
+    is_silent ? peer_closed() : watch_silence();
+}
+
 // To whoever serves the exchange it is as if the client had hung up.
 void ClientConnection::Impl::close() noexcept {
     writer_.break_off();
     stream_->close();
-    if (peer_listener_ != nullptr) std::exchange(peer_listener_, nullptr)->peer_closed();
+    peer_closed();
 }
 
 ClientConnection::ClientConnection(loop::Loop& loop,
                                    std::unique_ptr<net::ByteStream> stream,
                                    RequestHandler& handler,
-                                   const ClientLimits& limits)
-    : impl_(std::make_unique<Impl>(loop, std::move(stream), handler, limits)) {
+                                   const ClientLimits& limits,
+                                   IdleListener* idle_listener)
+    : impl_(std::make_unique<Impl>(loop, std::move(stream), handler, limits, idle_listener)) {
     // With the frame of run() this is all that an idle connection keeps, and they are many.
     static_assert(sizeof(Impl) <= 1024);
 }

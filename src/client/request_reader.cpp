@@ -1,6 +1,7 @@
 #include "client/request_reader.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace nikawa::client {
@@ -14,6 +15,20 @@ constexpr std::size_t head_capacity = 4 * 1024;
 // As much of a large body as is worth one read; the next steps cost by the byte.
 constexpr std::size_t largest_body_capacity = 64 * 1024;
 constexpr std::size_t discard_capacity = 16 * 1024;
+
+// Whether Expect says more than that the client waits for 100 Continue. We take the field away, so
+// nobody else could refuse it (RFC 9110 §10.1.1). HTTP/1.0 does not know it.
+bool expects_the_unknown(const http::RequestHead& head) {
+    if (head.version != http::Version::http_1_1) return false;
+    bool is_unknown = false;
+    for (std::size_t i = 0; i < head.fields.size(); ++i) {
+        if (head.fields[i].id != http::FieldId::expect) continue;
+        http::for_each_in_list(head.fields[i].value, [&](std::string_view expectation) {
+            is_unknown |= !http::equal_ignoring_case(expectation, "100-continue");
+        });
+    }
+    return is_unknown;
+}
 
 }  // namespace
 
@@ -75,9 +90,15 @@ std::optional<Failure> RequestReader::check_head() {
         return Failure{Errc::bad_head, Side::client};
     }
 
+    if (expects_the_unknown(head_)) return Failure{Errc::bad_expectation, Side::client};
+
     const auto* const sized = std::get_if<http::Sized>(&*framing);
     if (sized != nullptr && limits_.body_bytes > 0 && sized->bytes > limits_.body_bytes) {
         return Failure{Errc::body_too_large, Side::client};
+    }
+    // Who reads "010" as an octal number would find another end (RFC 9112 §11.2).
+    if (sized != nullptr && head_.fields.find(http::FieldId::content_length)->starts_with('0')) {
+        head_.fields.set("Content-Length", std::to_string(sized->bytes));
     }
     framing_ = *framing;
     return std::nullopt;

@@ -65,8 +65,8 @@ public:
     /// Reads once and throws it away, and what waits too.
     net::IoResult discard_input();
 
-    /// Gives back the read buffer, unless something waits in it. Cheap enough to be done between any
-    /// two requests, so that thousands of idle connections share the buffers of the busy ones.
+    /// Gives back the read buffer, unless something waits in it. Cheap enough to be done between
+    /// any two requests, so that thousands of idle connections share the buffers of the busy ones.
     void release_input() {
         if (!has_input()) buffer_.release();
     }

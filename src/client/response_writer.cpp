@@ -127,7 +127,9 @@ Task<Result<void>> ResponseWriter::write(Bytes data, Bytes tail) {
         // The socket is full; time runs from the last byte that it took.
         if (deadline.is_none()) deadline = Deadline::after(loop_.now(), write_timeout_);
         inactivity_.expect_output_by(deadline);
+        is_blocked_ = true;
         co_await stream_.wait_writable();
+        is_blocked_ = false;
         if (inactivity_.is_output_overdue()) fail({Errc::write_timed_out, Side::client});
         inactivity_.expect_output_by(Deadline::none());
     }

@@ -47,6 +47,9 @@ public:
 
     [[nodiscard]] bool has_begun() const { return state_ != State::before_head; }
 
+    /// Whether bytes wait for the client to take what came before them.
+    [[nodiscard]] bool is_blocked() const { return is_blocked_; }
+
     /// Whether the whole response has left.
     [[nodiscard]] bool is_complete() const { return state_ == State::complete; }
     [[nodiscard]] std::uint64_t body_bytes() const { return body_bytes_; }
@@ -74,6 +77,7 @@ private:
     std::uint64_t left_ = 0;                            // of a sized body
     std::string heads_;  // what goes before the next body bytes: heads and a chunk's first line
     std::size_t heads_sent_ = 0;
+    bool is_blocked_ = false;
     std::string tail_;  // the last chunk
     std::optional<Failure> failure_;
     std::uint64_t body_bytes_ = 0;

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -15,12 +16,14 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/options_sections.hpp"
 #include "daemon/shard.hpp"
 #include "nikawa/daemon/listen_sockets.hpp"
 #include "nikawa/daemon/pid_file.hpp"
 #include "nikawa/daemon/sd_notify.hpp"
 #include "nikawa/demo/demonstration.hpp"
 #include "nikawa/net/listener.hpp"
+#include "nikawa/net/own_address.hpp"
 
 namespace nikawa::daemon {
 namespace {
@@ -31,12 +34,25 @@ constexpr double full_load = 0.7;
 // How soon it is noticed at the start that all sessions are there.
 constexpr auto warm_poll_interval = std::chrono::milliseconds{5};
 
-// Every connection costs a descriptor or two, and the default of 1024 is soon used up.
-void raise_descriptor_limit() {
+// Every connection costs a descriptor or two, and the default of 1024 is soon used up. Gives how
+// many there may be.
+std::size_t raise_descriptor_limit() {
+    constexpr rlim_t more_than_enough = 1 << 20;
     rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return more_than_enough;
+    const rlim_t before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
+    return std::min(limit.rlim_cur, more_than_enough);
+}
+
+std::size_t max_conns(const Options& options, std::size_t descriptors) {
+    if (options.max_conns == 0) return default_max_conns(descriptors);
+    if (options.max_conns >= descriptors) {
+        spdlog::warn(
+            "max-conns is {}, but only {} files may be open", options.max_conns, descriptors);
+    }
+    return options.max_conns;
 }
 
 // Buffers of 64 KiB come and go with every large response. By default the allocator gives the end
@@ -79,17 +95,38 @@ std::vector<net::UniqueFd> open_sockets(const Options& options) {
     return sockets;
 }
 
+// The demonstration's origin is on this machine, and nothing else there is anybody's business.
+access::TargetSettings target_settings_of(const Options& options,
+                                          const std::vector<net::UniqueFd>& sockets,
+                                          const demo::Demonstration* demonstration) {
+    auto settings = target_settings(options, endpoints_of(sockets));
+    if (demonstration != nullptr) {
+        settings.trusted.push_back(
+            {http::Scheme::https, demo::Demonstration::origin_name, demonstration->relay_port()});
+    }
+    return settings;
+}
+
 // Tells this daemon from every other one a request may pass, another nikawa among them.
 std::string unique_via_name() {
     const auto id = proxy::RequestIdSource::random().next(std::chrono::system_clock::now());
     return "nikawa-" + std::string{id.begin(), id.end()};
 }
 
+net::Listener::Shortage shortage_at(Shard& shard) {
+    return {.make_room = [&shard] { return shard.make_room(); },
+            .refuse =
+                [&shard](std::unique_ptr<net::TcpStream> stream) {
+                    shard.refuse_for_want_of_descriptors(*stream);
+                }};
+}
+
 // The running daemon: its shards, and the signals that steer them.
 class Daemon {
 public:
     /// Throws std::runtime_error with what prevents the start.
-    explicit Daemon(Options options);
+    /// `descriptors` is how many may be open.
+    Daemon(Options options, std::size_t descriptors);
 
     void run();
 
@@ -99,17 +136,23 @@ private:
     void wait_until_warm();
     void begin_to_accept();
     void accept(std::unique_ptr<net::TcpStream> stream);
+    [[nodiscard]] Shard& least_loaded() const;
+    [[nodiscard]] Shard& longest_idle() const;
     void wait_for_signal();
     void take_signal(int signal);
     void drain();
     void close_all();
 
     Options options_;
-    PidFile pid_file_;
+    std::optional<PidFile> pid_file_;  // of who has the sockets
     std::unique_ptr<demo::Demonstration> demonstration_;
     std::vector<net::UniqueFd> sockets_;  // until we accept
     std::unique_ptr<telemetry::LogWriter> log_writer_;
     net::TrustStore trust_;
+    access::ClientRules client_rules_;
+    access::TargetRules target_rules_;
+    ConnectionLimits limits_;
+    Overload overload_;
     admin::StatsBoard stats_;
     RememberedOrigins remembered_;
     std::unique_ptr<StateFile> state_file_;
@@ -124,19 +167,28 @@ private:
     bool draining_ = false;
 };
 
-Daemon::Daemon(Options options)
+Daemon::Daemon(Options options, std::size_t descriptors)
     : options_(std::move(options)),
-      pid_file_(options_.pid_file),
       demonstration_(start_demonstration(options_)),
       sockets_(open_sockets(options_)),
       log_writer_(open_access_log(options_)),
       trust_(trust_store(options_, demonstration_.get())),
+      client_rules_(options_.allow_client),
+      target_rules_(target_settings_of(options_, sockets_, demonstration_.get()),
+                    &net::is_own_address),
+      limits_(max_conns(options_, descriptors), options_.max_conns_per_client),
+      overload_(limits_, descriptors),
       stats_(options_.threads) {
     if (options_.via_name.empty()) options_.via_name = unique_via_name();
     open_state_file();
     settings_ = shard_settings(options_, ports_of(sockets_));
+    settings_.tls.profiles = tls_profiles(options_);
+    settings_.dial.rules = &target_rules_;
+    settings_.forwarder.targets = &target_rules_;
+    settings_.most_lingering = most_lingering(descriptors);
     if (demonstration_) settings_.demo_name = demo::Demonstration::origin_name;
-    commons_.emplace(ShardCommons{trust_, log_writer_.get(), stats_, state_file_.get()});
+    commons_.emplace(ShardCommons{
+        trust_, client_rules_, log_writer_.get(), stats_, state_file_.get(), limits_, overload_});
     for (unsigned i = 0; i < options_.threads; ++i) {
         shards_.push_back(std::make_unique<Shard>(settings_, *commons_, i));
     }
@@ -145,6 +197,7 @@ Daemon::Daemon(Options options)
     drain_deadline_ = std::make_unique<boost::asio::steady_timer>(io);
     warm_timer_ = std::make_unique<boost::asio::steady_timer>(io);
     wait_for_signal();
+    pid_file_.emplace(options_.pid_file);
 }
 
 void Daemon::open_state_file() {
@@ -192,7 +245,8 @@ void Daemon::begin_to_accept() {
         listeners_.push_back(std::make_unique<net::Listener>(
             shards_.front()->event_loop(),
             std::move(socket),
-            [this](std::unique_ptr<net::TcpStream> stream) { accept(std::move(stream)); }));
+            [this](std::unique_ptr<net::TcpStream> stream) { accept(std::move(stream)); },
+            shortage_at(*shards_.front())));
         spdlog::info("listening on {}", listeners_.back()->address());
     }
     sockets_.clear();
@@ -200,8 +254,17 @@ void Daemon::begin_to_accept() {
     if (demonstration_) demonstration_->show(listeners_.front()->port(), std::cout);
 }
 
-// Fills one shard before the next, so that warm pools are not split among threads without need.
 void Daemon::accept(std::unique_ptr<net::TcpStream> stream) {
+    Shard& shard = limits_.open() < limits_.total() ? least_loaded() : longest_idle();
+    if (&shard == shards_.front().get()) {
+        shard.admit(std::move(stream));
+    } else {
+        shard.adopt(stream->release());
+    }
+}
+
+// Fills one shard before the next, so that warm pools are not split among threads without need.
+Shard& Daemon::least_loaded() const {
     Shard* least = shards_.front().get();
     for (const auto& shard : shards_) {
         if (shard->load() < full_load) {
@@ -210,11 +273,15 @@ void Daemon::accept(std::unique_ptr<net::TcpStream> stream) {
         }
         if (shard->load() < least->load()) least = shard.get();
     }
-    if (least == shards_.front().get()) {
-        least->serve(std::move(stream));
-    } else {
-        least->adopt(stream->release());
-    }
+    return *least;
+}
+
+// All places are taken: that one is asked which has what can best be let go.
+Shard& Daemon::longest_idle() const {
+    const auto idle_since = [](const auto& shard) {
+        return shard->longest_idle_since().value_or(TimePoint::max());
+    };
+    return **std::ranges::min_element(shards_, {}, idle_since);
 }
 
 void Daemon::run() {
@@ -271,13 +338,13 @@ void Daemon::close_all() {
 
 int run_daemon(Options options) {
     std::signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
+    const std::size_t descriptors = raise_descriptor_limit();
     keep_freed_memory();
     spdlog::set_default_logger(spdlog::stderr_logger_mt("nikawa"));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z [%l] %v");
     spdlog::set_level(spdlog::level::from_str(options.log_level));
     try {
-        Daemon daemon{std::move(options)};
+        Daemon daemon{std::move(options), descriptors};
         daemon.run();
         return 0;
     } catch (const std::exception& failure) {

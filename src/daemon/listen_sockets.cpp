@@ -15,6 +15,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "nikawa/net/listener.hpp"
+
 namespace nikawa::daemon {
 namespace {
 
@@ -108,18 +110,21 @@ std::vector<net::UniqueFd> inherited_sockets(int first_fd) {
     return from_systemd(listen_fds, first_fd);
 }
 
-std::vector<std::uint16_t> ports_of(const std::vector<net::UniqueFd>& sockets) {
-    std::vector<std::uint16_t> ports;
+std::vector<net::Endpoint> endpoints_of(const std::vector<net::UniqueFd>& sockets) {
+    std::vector<net::Endpoint> endpoints;
     for (const auto& socket : sockets) {
-        sockaddr_storage address{};
-        socklen_t size = sizeof(address);
-        if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+        const auto endpoint = net::local_endpoint(socket.get());
+        if (!endpoint) {
             throw std::runtime_error{"getsockname: " + std::system_category().message(errno)};
         }
-        ports.push_back(ntohs(address.ss_family == AF_INET6
-                                  ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
-                                  : reinterpret_cast<const sockaddr_in&>(address).sin_port));
+        endpoints.push_back(*endpoint);
     }
+    return endpoints;
+}
+
+std::vector<std::uint16_t> ports_of(const std::vector<net::UniqueFd>& sockets) {
+    std::vector<std::uint16_t> ports;
+    for (const auto& endpoint : endpoints_of(sockets)) ports.push_back(endpoint.port);
     return ports;
 }
 

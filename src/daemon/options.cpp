@@ -16,6 +16,7 @@
 #include "daemon/options_check.hpp"
 #include "daemon/options_file.hpp"
 #include "daemon/options_help.hpp"
+#include "daemon/options_sections.hpp"
 #include "daemon/options_table.hpp"
 
 namespace nikawa::daemon {
@@ -186,29 +187,54 @@ std::string content_of(const std::string& path) {
     return text;
 }
 
+void apply_setting(const FileSetting& setting, const std::string& where, Options& options) {
+    const auto* const row = find_option(setting.name);
+    if (row == nullptr) {
+        throw Refused{where + "unknown option " + setting.name + suggestion(setting.name, "")};
+    }
+    if (row->sources != Sources::everywhere) {
+        throw Refused{where + setting.name + " cannot stand in a file"};
+    }
+    auto values = setting.values;
+    if (row->rule.arity == Arity::list && values.size() == 1) {
+        values = CLI::detail::split(values.front(), ',');
+    }
+    if (row->rule.arity == Arity::list && values.empty()) values = {""};
+    if (row->rule.arity != Arity::list && values.size() != 1) {
+        throw Refused{where + setting.name + " takes one value, not an array"};
+    }
+    apply(*row, values, where + setting.name + " = ", options);
+}
+
+Refused refused(const std::string& path, const FileProblem& problem) {
+    return Refused{path + ":" + std::to_string(problem.line) + ": " + problem.text};
+}
+
+void apply_section(const FileSection& section, const std::string& path, Options& options) {
+    if (section.kind != "origin") {
+        throw refused(
+            path,
+            {section.line, "unknown section [" + section.kind + "]; there is [origin PATTERN...]"});
+    }
+    const auto parsed = origin_section(section);
+    if (const auto* problem = std::get_if<FileProblem>(&parsed)) throw refused(path, *problem);
+    const auto& origin = std::get<OriginSection>(parsed);
+    const auto problem = problem_with_files(section, origin);
+    if (!problem.text.empty()) throw refused(path, problem);
+    options.origin_sections.push_back(origin);
+}
+
 void apply_file(const std::string& path, Options& options) {
     const auto parsed = parse_settings(content_of(path));
-    if (const auto* problem = std::get_if<FileProblem>(&parsed)) {
-        throw Refused{path + ":" + std::to_string(problem->line) + ": " + problem->text};
-    }
-    for (const auto& setting : std::get<std::vector<FileSetting>>(parsed)) {
-        const auto where = path + ":" + std::to_string(setting.line) + ": ";
-        const auto* const row = find_option(setting.name);
-        if (row == nullptr) {
-            throw Refused{where + "unknown option " + setting.name + suggestion(setting.name, "")};
+    if (const auto* problem = std::get_if<FileProblem>(&parsed)) throw refused(path, *problem);
+    for (const auto& section : std::get<std::vector<FileSection>>(parsed)) {
+        if (!section.kind.empty()) {
+            apply_section(section, path, options);
+            continue;
         }
-        if (row->sources != Sources::everywhere) {
-            throw Refused{where + setting.name + " cannot stand in a file"};
+        for (const auto& setting : section.settings) {
+            apply_setting(setting, path + ":" + std::to_string(setting.line) + ": ", options);
         }
-        auto values = setting.values;
-        if (row->rule.arity == Arity::list && values.size() == 1) {
-            values = CLI::detail::split(values.front(), ',');
-        }
-        if (row->rule.arity == Arity::list && values.empty()) values = {""};
-        if (row->rule.arity != Arity::list && values.size() != 1) {
-            throw Refused{where + setting.name + " takes one value, not an array"};
-        }
-        apply(*row, values, where + setting.name + " = ", options);
     }
 }
 

@@ -1,18 +1,16 @@
 #include "daemon/options_check.hpp"
 
 #include <fcntl.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <memory>
+#include <stdexcept>
 #include <system_error>
+
+#include "nikawa/net/trust_store.hpp"
 
 namespace nikawa::daemon {
 namespace {
@@ -22,20 +20,12 @@ namespace fs = std::filesystem;
 std::string reason(int error) { return std::system_category().message(error); }
 
 std::string ca_file_problem(const std::string& path) {
-    struct Close {
-        void operator()(std::FILE* file) const { std::fclose(file); }
-    };
-    const std::unique_ptr<std::FILE, Close> file{std::fopen(path.c_str(), "re")};
-    if (file == nullptr) return "--ca-file=" + path + ": cannot be read: " + reason(errno);
-    X509* const certificate = PEM_read_X509(file.get(), nullptr, nullptr, nullptr);
-    ERR_clear_error();
-    if (certificate == nullptr) {
-        return "--ca-file=" + path +
-               ": holds no certificate; it must be a PEM file with lines "
-               "-----BEGIN CERTIFICATE-----";
+    try {
+        net::TrustStore::from_file(path);
+        return {};
+    } catch (const std::runtime_error& error) {
+        return std::string{"--ca-file="} + error.what();
     }
-    X509_free(certificate);
-    return {};
 }
 
 /// Why files cannot be made in a directory; one that is not there yet is asked of the one above it.

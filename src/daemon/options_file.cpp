@@ -111,8 +111,21 @@ private:
     std::string problem_;
 };
 
+std::string read_section(LineReader& reader, FileSection& section) {
+    section.kind = reader.take(']') || reader.at_end() ? "" : reader.value(" \t]");
+    if (section.kind.empty()) reader.fail("a section needs a name: [origin api.example.com]");
+    while (reader.problem().empty() && !reader.take(']')) {
+        if (reader.at_end()) {
+            reader.fail("a section's line must end with ]");
+            break;
+        }
+        section.arguments.push_back(reader.value(" \t]"));
+    }
+    if (!reader.at_end()) reader.fail("after [...] the settings follow on lines of their own");
+    return reader.problem();
+}
+
 std::string read_setting(LineReader& reader, FileSetting& setting) {
-    if (reader.take('[')) return "sections are not known here: write name = value";
     setting.name = reader.name();
     if (setting.name.empty()) return "a name is missing before =";
     if (reader.at_end()) {
@@ -127,20 +140,25 @@ std::string read_setting(LineReader& reader, FileSetting& setting) {
 
 }  // namespace
 
-std::variant<std::vector<FileSetting>, FileProblem> parse_settings(std::string_view text) {
-    std::vector<FileSetting> settings;
+std::variant<std::vector<FileSection>, FileProblem> parse_settings(std::string_view text) {
+    std::vector<FileSection> sections(1);
     for (std::size_t line = 1; !text.empty(); ++line) {
         const auto end = text.find('\n');
         LineReader reader{text.substr(0, end)};
         text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
         if (reader.at_end()) continue;
-        FileSetting setting{.line = line, .name = {}, .values = {}};
-        if (auto problem = read_setting(reader, setting); !problem.empty()) {
-            return FileProblem{line, std::move(problem)};
+        std::string problem;
+        if (reader.take('[')) {
+            sections.push_back({.line = line, .kind = {}, .arguments = {}, .settings = {}});
+            problem = read_section(reader, sections.back());
+        } else {
+            auto& settings = sections.back().settings;
+            settings.push_back({.line = line, .name = {}, .values = {}});
+            problem = read_setting(reader, settings.back());
         }
-        settings.push_back(std::move(setting));
+        if (!problem.empty()) return FileProblem{line, std::move(problem)};
     }
-    return settings;
+    return sections;
 }
 
 }  // namespace nikawa::daemon

@@ -1,11 +1,12 @@
 #include "daemon/options_rules.hpp"
 
-#include "nikawa/http/field_block.hpp"
-
 #include <algorithm>
 #include <utility>
 
 #include "daemon/options_values.hpp"
+#include "nikawa/access/address_range.hpp"
+#include "nikawa/access/target_rules.hpp"
+#include "nikawa/http/field_block.hpp"
 
 namespace nikawa::daemon {
 namespace {
@@ -204,6 +205,24 @@ OptionRule origins(std::vector<http::Origin> Options::*member) {
                 options.*member = std::move(parsed);
                 return true;
             }};
+}
+
+OptionRule client_ranges(std::vector<std::string> Options::*member) {
+    return list(member,
+                "networks such as 10.0.0.0/8 or 2001:db8::/32, addresses, loopback or private",
+                [](std::string_view value) { return !access::address_ranges(value).empty(); });
+}
+
+OptionRule targets(std::vector<std::string> Options::*member) {
+    return list(member,
+                "names such as api.example.com or *.example.com, networks such as 10.0.0.0/8, "
+                "addresses, loopback or private",
+                access::is_target);
+}
+
+OptionRule port_ranges(std::vector<std::string> Options::*member) {
+    return list(
+        member, "ports from 1 to 65535, or ranges such as 8000-8999", access::is_port_range);
 }
 
 OptionRule resolvers() {

@@ -68,6 +68,10 @@ OptionRule markers(std::vector<std::string> Options::*member);
 OptionRule resolvers();
 OptionRule origins(std::vector<http::Origin> Options::*member);
 
+OptionRule client_ranges(std::vector<std::string> Options::*member);
+OptionRule targets(std::vector<std::string> Options::*member);
+OptionRule port_ranges(std::vector<std::string> Options::*member);
+
 OptionRule listen_address();
 OptionRule rotations();
 OptionRule rotate_time();

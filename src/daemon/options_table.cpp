@@ -89,6 +89,35 @@ Rows clients_options() {
     };
 }
 
+Rows access_options() {
+    return {
+        {0, "allow-client", "CIDR...", "who may use the proxy; loopback and private are ranges, too",
+         "loopback,private", client_ranges(&O::allow_client)},
+        {0, "allow-target", "PATTERN...",
+         "origins that may be reached: once a name stands here only such; a CIDR lets loopback in",
+         "(all but loopback)", targets(&O::allow_target)},
+        {0, "deny-target", "PATTERN...", "names and CIDRs of origins that may not be reached",
+         "(none)", targets(&O::deny_target)},
+        {0, "allow-port", "N...", "ports, and ranges such as 8000-8999, that origins may have",
+         "(all)", port_ranges(&O::allow_port)},
+    };
+}
+
+Rows bounds_options() {
+    return {
+        {0, "max-conns", "N", "connections of clients; 0 is three quarters of the open files", "0",
+         number(&O::max_conns, 0, million)},
+        {0, "max-conns-per-client", "N", "connections of one client address; 0 is no limit", "0",
+         number(&O::max_conns_per_client, 0, million)},
+        {0, "max-exchanges-per-host", "N", "requests to one origin at once; more of them wait",
+         "10000", number(&O::max_exchanges_per_host, 1, million)},
+        {0, "max-body-memory", "SIZE", "bodies in memory, of all requests and responses", "512m",
+         size(&O::max_body_memory, 16 * MiB, 1024 * GiB)},
+        {0, "retry-budget", "PERCENT", "share of the recent requests to an origin that may be repeats",
+         "20", number(&O::retry_budget, 0, 100)},
+    };
+}
+
 Rows origins_options() {
     return {
         {0, "proxy-read-timeout", "TIME", "longest wait for a response, or pause in it", "60s",
@@ -172,6 +201,8 @@ Rows make_table() {
                         Group{"Access log", access_log_options()},
                         Group{"Pool", pool_options()},
                         Group{"Clients", clients_options()},
+                        Group{"Access", access_options()},
+                        Group{"Bounds", bounds_options()},
                         Group{"Origins", origins_options()},
                         Group{"Mapping", mapping_options()},
                         Group{"Life", life_options()}}) {

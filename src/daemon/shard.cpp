@@ -49,6 +49,12 @@ std::unique_ptr<net::Resolver> override_for(const std::string& name, net::Resolv
     return name.empty() ? nullptr : std::make_unique<OneNameResolver>(name, others);
 }
 
+origin::SessionFactory::Limits counted_in(MemoryBudget& memory,
+                                          origin::SessionFactory::Limits limits) {
+    limits.h2.memory = &memory;
+    return limits;
+}
+
 Duration thread_cpu_time() {
     timespec spent{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
@@ -65,8 +71,9 @@ Shard::Shard(const ShardSettings& settings, const ShardCommons& commons, std::si
       dns_(event_loop_, settings.dns),
       overrides_(override_for(settings.demo_name, dns_)),
       tls_(commons.trust, settings.tls),
-      dialer_(event_loop_, overrides_ ? *overrides_ : dns_, tls_, settings.dial),
-      sessions_(loop_, dialer_, settings.sessions),
+      dialer_(event_loop_, overrides_ ? *overrides_ : dns_, tls_, settings.dial, this),
+      memory_(settings.body_memory),
+      sessions_(loop_, dialer_, counted_in(memory_, settings.sessions)),
       pools_(loop_, sessions_, settings.pool),
       http_stats_(settings.pages.most_samples, settings.sampling_factor),
       log_(commons.log, &http_stats_),
@@ -75,8 +82,9 @@ Shard::Shard(const ShardSettings& settings, const ShardCommons& commons, std::si
                  pools_,
                  log_,
                  proxy::RequestIdSource::random(),
-                 &std::chrono::system_clock::now),
-      reporter_(commons.stats, index, pools_, http_stats_),
+                 &std::chrono::system_clock::now,
+                 memory_),
+      reporter_(commons.stats, index, pools_, http_stats_, memory_),
       pages_(loop_,
              settings.pages,
              reporter_,
@@ -84,6 +92,9 @@ Shard::Shard(const ShardSettings& settings, const ShardCommons& commons, std::si
              log_,
              forwarder_,
              &std::chrono::system_clock::now),
+      client_denial_(forwarder_, {Errc::client_denied, Side::client}),
+      connections_(loop_),
+      refusals_(loop_, settings.forwarder.identity.via_name, settings.most_lingering),
       tick_(loop_.deadlines(), *this) {
     loop_.on_last_task_end([this] { end_when_idle(); });
     tick_.arm(Deadline::after(loop_.now(), tick_interval));
@@ -94,20 +105,49 @@ Shard::~Shard() = default;
 void Shard::adopt(net::UniqueFd fd) {
     // std::function wants to copy what it holds, and a descriptor has one owner.
     event_loop_.post([this, raw = fd.release()] {
-        serve(std::make_unique<net::TcpStream>(event_loop_, net::UniqueFd{raw}));
+        admit(std::make_unique<net::TcpStream>(event_loop_, net::UniqueFd{raw}));
     });
 }
 
-void Shard::serve(std::unique_ptr<net::ByteStream> stream) {
-    loop_.spawn(serve_connection(std::move(stream)));
+void Shard::admit(std::unique_ptr<net::TcpStream> stream) {
+    const net::IpAddress client = stream->peer().address;
+    auto place = commons_.limits.take(client);
+    if (!place) {
+        const bool is_client = commons_.limits.is_used_up_by(client);
+        if (connections_.let_idle_one_go(is_client ? &client : nullptr)) {
+            place = commons_.limits.take(client);
+        }
+    }
+    if (place) return loop_.spawn(serve_connection(std::move(stream), std::move(*place)));
+    commons_.overload.refused(client, loop_.now());
+    refusals_.refuse(std::move(stream));
 }
 
-Task<void> Shard::serve_connection(std::unique_ptr<net::ByteStream> stream) {
-    client::ClientConnection connection{loop_, std::move(stream), pages_, settings_.client};
-    const auto place = connections_.insert(connections_.end(), &connection);
+bool Shard::make_room() noexcept {
+    commons_.overload.out_of_descriptors(loop_.now());
+    return refusals_.let_one_go() || connections_.let_idle_one_go();
+}
+
+void Shard::refuse_for_want_of_descriptors(net::TcpStream& stream) noexcept {
+    refusals_.refuse_at_once(stream);
+}
+
+// A client comes back at the cost of one round trip, an origin's session at that of three.
+bool Shard::let_one_go() noexcept { return make_room() || pools_.let_idle_session_go(); }
+
+client::RequestHandler& Shard::handler_for(const net::IpAddress& client) {
+    if (!commons_.clients.allows(client)) return client_denial_;
+    return pages_;
+}
+
+Task<void> Shard::serve_connection(std::unique_ptr<net::TcpStream> stream, ConnectionPlace place) {
+    OpenConnection open{connections_, std::move(place)};
+    auto& handler = handler_for(stream->peer().address);
+    client::ClientConnection connection{loop_, std::move(stream), handler, settings_.client, &open};
+    open.begin(connection);
     if (draining_) connection.drain();
     co_await connection.run();
-    connections_.erase(place);
+    open.end();
     if (draining_ && connections_.empty()) end_pools();
 }
 
@@ -137,7 +177,7 @@ void Shard::drain() {
     event_loop_.post([this] {
         remember(StateFile::Urgency::now);
         draining_ = true;
-        for (auto* connection : connections_) connection->drain();
+        connections_.drain_all();
         if (connections_.empty()) end_pools();
         end_when_idle();
     });
@@ -146,7 +186,8 @@ void Shard::drain() {
 void Shard::close() {
     event_loop_.post([this] {
         draining_ = true;
-        for (auto* connection : connections_) connection->close();
+        connections_.close_all();
+        refusals_.close_all();
         end_pools();
         pools_.cut_off();
         end_when_idle();
@@ -180,6 +221,7 @@ void Shard::take_load() {
 void Shard::expire() noexcept {
     log_.flush();
     take_load();
+    if (index_ == 0) commons_.overload.look(loop_.now());
     ++ticks_;
     if (ticks_ % ticks_to_publish == 0) reporter_.publish();
     if (ticks_ % ticks_to_remember == 0) remember(StateFile::Urgency::whenever);

@@ -2,17 +2,24 @@
 
 #include <atomic>
 #include <functional>
-#include <list>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "daemon/connection_limits.hpp"
+#include "daemon/open_connections.hpp"
+#include "daemon/overload.hpp"
+#include "daemon/refusals.hpp"
 #include "daemon/state_file.hpp"
+#include "nikawa/access/client_rules.hpp"
+#include "nikawa/access/target_rules.hpp"
 #include "nikawa/admin/stats_pages.hpp"
 #include "nikawa/client/client_connection.hpp"
 #include "nikawa/daemon/options.hpp"
 #include "nikawa/net/dns_resolver.hpp"
+#include "nikawa/net/tcp_stream.hpp"
 #include "nikawa/net/tcp_tls_dialer.hpp"
+#include "nikawa/proxy/denial.hpp"
 #include "nikawa/proxy/forwarder.hpp"
 
 namespace nikawa::daemon {
@@ -24,26 +31,35 @@ struct ShardSettings {
     net::DnsSettings dns;
     net::DialSettings dial;
     origin::SessionFactory::Limits sessions;
+    std::size_t body_memory = 0;  ///< see MemoryBudget
     pool::PoolLimits pool;
     proxy::ForwarderSettings forwarder;
     admin::StatsPagesSettings pages;
     std::size_t sampling_factor = 1;  ///< of the times that the pages tell
+    std::size_t most_lingering = 16;  ///< refused connections, see Refusals
     std::string demo_name;  ///< a name that means 127.0.0.1, for the demonstration; else empty
 };
 
 /// The settings that the options ask for; `own_ports` are those we listen on.
 ShardSettings shard_settings(const Options& options, std::vector<std::uint16_t> own_ports);
 
+/// What the options say of origins; `own_listeners` are where we listen.
+access::TargetSettings target_settings(const Options& options,
+                                       std::vector<net::Endpoint> own_listeners);
+
 /// What all shards use together, from their threads. It outlives them.
 struct ShardCommons {
     const net::TrustStore& trust;
+    const access::ClientRules& clients;
     telemetry::LogWriter* log = nullptr;  ///< may be nullptr
     admin::StatsBoard& stats;
     StateFile* state = nullptr;  ///< may be nullptr
+    ConnectionLimits& limits;
+    Overload& overload;
 };
 
 /// One thread's world: its loop, its connections, its pools. Shards share nothing that changes.
-class Shard final : private loop::Expirable {
+class Shard final : private loop::Expirable, private net::DescriptorRelief {
 public:
     /// All that is given outlives the shard. `index` counts them from 0.
     Shard(const ShardSettings& settings, const ShardCommons& commons, std::size_t index);
@@ -52,7 +68,7 @@ public:
     /// Serves until it has drained. On the shard's own thread.
     void run() { event_loop_.run(); }
 
-    /// From any thread: serves a client's connection.
+    /// From any thread: as `admit()`.
     void adopt(net::UniqueFd fd);
 
     /// From any thread: finishes what is in flight, then ends. `close()` ends it at once.
@@ -64,8 +80,19 @@ public:
 
     [[nodiscard]] net::EventLoop& event_loop() { return event_loop_; }
 
-    /// On the shard's own thread, or before it runs.
-    void serve(std::unique_ptr<net::ByteStream> stream);
+    /// From any thread: since when a connection has been idle that might be let go.
+    [[nodiscard]] std::optional<TimePoint> longest_idle_since() const noexcept {
+        return connections_.longest_idle_since();
+    }
+
+    /// On the shard's own thread, or before it runs: serves a client's connection, in place of an
+    /// idle one if need be, or refuses it.
+    void admit(std::unique_ptr<net::TcpStream> stream);
+
+    /// The same: lets an idle connection of a client go when there is no descriptor for a new one;
+    /// and refuses this one because there was none.
+    bool make_room() noexcept;
+    void refuse_for_want_of_descriptors(net::TcpStream& stream) noexcept;
 
     /// The same: makes sessions to origins that were in use lately, or are to be kept warm for
     /// ever.
@@ -77,7 +104,9 @@ public:
     [[nodiscard]] std::size_t known_origins() const { return pools_.size(); }
 
 private:
-    Task<void> serve_connection(std::unique_ptr<net::ByteStream> stream);
+    Task<void> serve_connection(std::unique_ptr<net::TcpStream> stream, ConnectionPlace place);
+    bool let_one_go() noexcept override;
+    [[nodiscard]] client::RequestHandler& handler_for(const net::IpAddress& client);
     void end_pools();
     void end_when_idle();
     void take_load();
@@ -93,6 +122,7 @@ private:
     std::unique_ptr<net::Resolver> overrides_;
     net::TlsContext tls_;
     net::TcpTlsDialer dialer_;
+    MemoryBudget memory_;
     origin::SessionFactory sessions_;
     pool::PoolSet pools_;
     telemetry::HttpStats http_stats_;
@@ -100,7 +130,9 @@ private:
     proxy::Forwarder forwarder_;
     admin::StatsReporter reporter_;
     admin::StatsPages pages_;
-    std::list<client::ClientConnection*> connections_;
+    proxy::Denial client_denial_;
+    OpenConnections connections_;
+    Refusals refusals_;
     loop::Watchdog tick_;
     std::size_t ticks_ = 0;
     bool draining_ = false;

@@ -1,6 +1,7 @@
 #include "daemon/shard.hpp"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 #include <version.hpp>
 
@@ -28,6 +29,9 @@ pool::PoolLimits pool_limits(const Options& options) {
     limits.ping_interval = options.ping_interval;
     if (options.ping_interval == std::chrono::milliseconds::zero()) limits.ping_interval = never;
     limits.max_waiters = share_of(options.max_waiting_per_host, options.threads);
+    limits.max_exchanges = share_of(options.max_exchanges_per_host, options.threads);
+    limits.retry_percent = options.retry_budget;
+    limits.jitter_seed = std::random_device{}();
     limits.timeouts = {.response_head = options.proxy_read_timeout,
                        .response_body = options.proxy_read_timeout,
                        .write = options.proxy_read_timeout};
@@ -56,6 +60,7 @@ ShardSettings shard_settings(const Options& options, std::vector<std::uint16_t> 
     settings.dial.tls_timeout = options.tls_timeout;
     settings.dial.fast_open = options.tcp_fast_open;
 
+    settings.body_memory = share_of(options.max_body_memory, options.threads);
     settings.sessions.h2.stream_window = options.h2_stream_window;
     settings.sessions.h2.write_timeout = options.proxy_read_timeout;
     settings.sessions.h2.unindexed_field = options.request_id_field;
@@ -75,6 +80,16 @@ ShardSettings shard_settings(const Options& options, std::vector<std::uint16_t> 
                                    .request_id_field = options.request_id_field};
     settings.forwarder.fixed_origin = options.upstream;
     settings.forwarder.acquire_timeout = options.acquire_timeout;
+    return settings;
+}
+
+access::TargetSettings target_settings(const Options& options,
+                                       std::vector<net::Endpoint> own_listeners) {
+    access::TargetSettings settings{.allow = options.allow_target,
+                                    .deny = options.deny_target,
+                                    .ports = options.allow_port,
+                                    .own_listeners = std::move(own_listeners)};
+    if (options.upstream) settings.trusted.push_back(*options.upstream);
     return settings;
 }
 

@@ -13,25 +13,6 @@ bool is_plainly_chunked(const FieldBlock& fields) {
            equal_ignoring_case(*fields.find(FieldId::transfer_encoding), "chunked");
 }
 
-/// The one value of all Content-Length fields and the members of their lists, if there is one
-/// (RFC 9112 §6.3 item 5).
-std::optional<std::uint64_t> agreed_length(const FieldBlock& fields) {
-    std::optional<std::uint64_t> agreed;
-    bool conflict = false;
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-        if (fields[i].id != FieldId::content_length) continue;
-        bool is_empty = true;
-        for_each_in_list(fields[i].value, [&](std::string_view digits) {
-            const auto length = parse_decimal(digits);
-            conflict |= !length || (agreed && *agreed != *length);
-            agreed = length;
-            is_empty = false;
-        });
-        conflict |= is_empty;
-    }
-    return conflict ? std::nullopt : agreed;
-}
-
 }  // namespace
 
 Result<BodyFraming> request_framing(const RequestHead& head) {
@@ -52,11 +33,13 @@ Result<BodyFraming> request_framing(const RequestHead& head) {
 
 Result<BodyFraming> response_framing(std::string_view request_method, const ResponseHead& head) {
     constexpr Failure malformed{Errc::malformed, Side::origin};
-    const bool has_body =
-        request_method != "HEAD" && head.status >= 200 && head.status != 204 && head.status != 304;
-    if (!has_body) return BodyFraming{NoBody{}};
-
+    if (head.status < 200 || head.status == 204) return BodyFraming{NoBody{}};
     const bool has_length = head.fields.count(FieldId::content_length) != 0;
+    if (request_method == "HEAD" || head.status == 304) {
+        // It says what another response would measure; one that says nothing is not passed on.
+        if (has_length && !agreed_length(head.fields)) return malformed;
+        return BodyFraming{NoBody{}};
+    }
     if (head.fields.count(FieldId::transfer_encoding) != 0) {
         const bool plain = head.version == Version::http_1_1 && is_plainly_chunked(head.fields);
         if (!plain || has_length) return malformed;
@@ -69,6 +52,23 @@ Result<BodyFraming> response_framing(std::string_view request_method, const Resp
     }
     if (head.version == Version::http_2) return BodyFraming{Chunked{}};
     return BodyFraming{UntilClose{}};
+}
+
+std::optional<std::uint64_t> agreed_length(const FieldBlock& fields) {
+    std::optional<std::uint64_t> agreed;
+    bool conflict = false;
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+        if (fields[i].id != FieldId::content_length) continue;
+        bool is_empty = true;
+        for_each_in_list(fields[i].value, [&](std::string_view digits) {
+            const auto length = parse_decimal(digits);
+            conflict |= !length || (agreed && *agreed != *length);
+            agreed = length;
+            is_empty = false;
+        });
+        conflict |= is_empty;
+    }
+    return conflict ? std::nullopt : agreed;
 }
 
 std::optional<std::uint64_t> parse_decimal(std::string_view digits) {

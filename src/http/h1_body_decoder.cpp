@@ -8,28 +8,34 @@
 namespace nikawa::http {
 namespace {
 
-constexpr std::size_t longest_chunk_size = 16;  // hexadecimal digits of 64 bits
-constexpr std::size_t longest_extensions = 256;
+constexpr std::size_t longest_chunk_size = 16;      // hexadecimal digits of 64 bits
+constexpr std::size_t longest_extensions = 256;     // of one chunk
+constexpr std::size_t most_extensions = 16 * 1024;  // of all chunks of a message
+
+struct ChunkLine {
+    std::uint64_t size;
+    std::size_t extension_bytes;
+};
 
 // A trailer section is read as the fields of a request, whose rules are the stricter ones.
 constexpr Bytes start_line_for_trailers = "GET / HTTP/1.1\r\n";
 
 /// A chunk's size from its line without CRLF (RFC 9112 §7.1). Extensions are passed over, as we
 /// know none, but must begin as such and hold no control bytes (§7.1.1).
-std::optional<std::uint64_t> parse_chunk_head(Bytes line) {
+std::optional<ChunkLine> parse_chunk_head(Bytes line) {
     std::uint64_t size = 0;
     const auto [stop, error] = std::from_chars(line.data(), line.data() + line.size(), size, 16);
     const auto digits = static_cast<std::size_t>(stop - line.data());
     if (error != std::errc{} || digits > longest_chunk_size) return std::nullopt;
 
     const Bytes extensions = line.substr(digits);
-    if (extensions.empty()) return size;
+    if (extensions.empty()) return ChunkLine{size, 0};
     const auto first = extensions.find_first_not_of(" \t");
     if (first == Bytes::npos || extensions[first] != ';') return std::nullopt;
     const bool has_control = std::ranges::any_of(
         extensions, [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; });
     if (has_control || extensions.size() > longest_extensions) return std::nullopt;
-    return size;
+    return ChunkLine{size, extensions.size()};
 }
 
 constexpr std::string_view header_only_fields[] = {
@@ -85,6 +91,7 @@ bool may_be_trailer(const Field& field) {
 
 void H1BodyDecoder::start(BodyFraming framing) {
     left_ = 0;
+    extension_bytes_ = 0;
     trailer_section_.clear();
     trailers_.clear();
     state_ = State::end;
@@ -146,9 +153,11 @@ Result<std::size_t> H1BodyDecoder::read_chunk_head(Bytes input) {
         return std::size_t{0};
     }
     if (lf == 0 || input[lf - 1] != '\r') return broken();
-    const auto size = parse_chunk_head(input.substr(0, lf - 1));
-    if (!size) return broken();
-    left_ = *size;
+    const auto head = parse_chunk_head(input.substr(0, lf - 1));
+    if (!head) return broken();
+    extension_bytes_ += head->extension_bytes;
+    if (extension_bytes_ > most_extensions) return broken();
+    left_ = head->size;
     state_ = left_ == 0 ? State::trailers : State::chunk_data;
     return lf + 1;
 }

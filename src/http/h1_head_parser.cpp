@@ -152,11 +152,71 @@ Result<std::size_t> find_end_within(const HeadLimits& limits,
     return size;
 }
 
-/// A status line without the space after its code, which RFC 9112 §4 wants and some origins leave
-/// out: where the space belongs, else npos.
-std::size_t missing_space(Bytes head) {
+/// Whether a request line of three parts ends in a version of HTTP, whichever.
+bool names_a_version(Bytes head) {
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    constexpr auto length = Bytes{" HTTP/1.1"}.size();
+    const auto line = head.substr(0, head.find('\r'));
+    if (line.size() < length || std::ranges::count(line, ' ') != 2) return false;
+    const auto version = line.substr(line.size() - length);
+    return version.starts_with(" HTTP/") && is_digit(version[6]) && version[7] == '.' &&
+           is_digit(version[8]);
+}
+
+/// Whether a list holds tokens only (RFC 9110 §5.6.2).
+bool is_token_list(std::string_view list) {
+    constexpr std::string_view symbols = "!#$%&'*+-.^_`|~";
+    const auto is_token_byte = [&](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               symbols.find(c) != symbols.npos;
+    };
+    bool all = true;
+    for_each_in_list(list, [&](std::string_view element) {
+        all = all && std::ranges::all_of(element, is_token_byte);
+    });
+    return all;
+}
+
+bool has_control_byte(std::string_view value) {
+    return std::ranges::any_of(value,
+                               [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; });
+}
+
+/// Appends a field line without the white space before its colon, which a proxy is to take out
+/// (RFC 9112 §5.1). A Connection that is no list of tokens becomes `close`: whatever it was to say,
+/// a connection that is not used again is safe.
+void append_mended_field(std::string& out, Bytes line) {
+    const auto colon = line.find(':');
+    const bool continues_another = line.starts_with(' ') || line.starts_with('\t');
+    if (colon == Bytes::npos || colon == 0 || continues_another) {
+        out.append(line);
+        return;
+    }
+    const auto name = line.substr(0, line.find_last_not_of(" \t", colon - 1) + 1);
+    const auto value = line.substr(colon + 1, line.size() - colon - 1 - Bytes{"\r\n"}.size());
+    out.append(name);
+    const bool is_odd = field_id(name) == FieldId::connection && !is_token_list(value);
+    if (is_odd && !has_control_byte(value)) {
+        out.append(": close\r\n");
+    } else {
+        out.append(line.substr(colon));
+    }
+}
+
+/// A response head as its origin should have sent it, for the mistakes that real ones make and that
+/// nobody reads in two ways: those above, and no space after the status code (RFC 9112 §4). `head`
+/// ends each line by CRLF.
+std::string mended(Bytes head) {
     constexpr auto code_end = Bytes{"HTTP/1.1 200"}.size();
-    return head.size() > code_end && head[code_end] == '\r' ? code_end : Bytes::npos;
+    const auto status_line = head.substr(0, head.find('\n') + 1);
+    std::string out{status_line};
+    if (out.size() > code_end && out[code_end] == '\r') out.insert(code_end, 1, ' ');
+    for (head.remove_prefix(status_line.size()); !head.empty();) {
+        const auto line = head.substr(0, head.find('\n') + 1);
+        append_mended_field(out, line);
+        head.remove_prefix(line.size());
+    }
+    return out;
 }
 
 }  // namespace
@@ -173,6 +233,9 @@ Result<std::size_t> H1HeadParser::parse_request(Bytes input, RequestHead& head) 
     if (!size || *size == 0) return size;
     head.clear();
     const auto error = HeadReader<true>{head, limits_.fields}.read(input.substr(0, *size));
+    if (error == BeastError::bad_version && names_a_version(input)) {
+        return Failure{Errc::bad_version, Side::client};
+    }
     if (error) return verdict(error, request_verdicts);
     return passed_over + *size;
 }
@@ -181,14 +244,11 @@ Result<std::size_t> H1HeadParser::parse_response(Bytes input, ResponseHead& head
     const auto size = find_end_within(limits_, input, searched_, Fold::accepted, response_verdicts);
     if (!size || *size == 0) return size;
     head.clear();
-    HeadReader<false> reader{head, limits_.fields};
-    error_code error;
-    if (const auto at = missing_space(input.substr(0, *size)); at != Bytes::npos) {
-        std::string completed{input.substr(0, *size)};
-        completed.insert(at, 1, ' ');
-        error = reader.read(completed);
-    } else {
-        error = reader.read(input.substr(0, *size));
+    const auto sent = input.substr(0, *size);
+    auto error = HeadReader<false>{head, limits_.fields}.read(sent);
+    if (error) {
+        head.clear();
+        error = HeadReader<false>{head, limits_.fields}.read(mended(sent));
     }
     if (error) return verdict(error, response_verdicts);
     return size;

@@ -94,22 +94,23 @@ void put_line(Room& room, const Field& field, Version received = Version::http_1
     room.put("\r\n");
 }
 
-/// The fields of a response. A Content-Length is written as the framing understood it: an origin
-/// may repeat it (`5, 5`), and a recipient may refuse that (RFC 9112 §6.3).
-void put_response_lines(Room& room, const ResponseHead& head, const Sized* sized) {
-    bool has_length = false;
+/// The fields of a response. A Content-Length is written once and as one number: an origin may
+/// repeat it (`5, 5`), and a recipient may refuse that (RFC 9112 §6.3). Where none may stand it is
+/// left out (RFC 9110 §8.6): a recipient may wait for those bytes.
+void put_response_lines(Room& room, const ResponseHead& head) {
+    bool is_length_due = head.status >= 200 && head.status != 204;
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
         const Field field = head.fields[i];
-        const bool is_length = sized != nullptr && field.id == FieldId::content_length;
-        if (is_length && has_length) continue;
-        if (!is_length) {
+        if (field.id != FieldId::content_length) {
             put_line(room, field, head.version);
             continue;
         }
-        has_length = true;
+        const auto length = is_length_due ? agreed_length(head.fields) : std::nullopt;
+        if (!length) continue;
+        is_length_due = false;
         put_name(room, field.name, head.version);
         room.put(": ");
-        room.put(sized->bytes);
+        room.put(*length);
         room.put("\r\n");
     }
 }
@@ -142,7 +143,7 @@ void append_response_head(std::string& out,
     room.put(" ");
     room.put(reason);
     room.put("\r\n");
-    put_response_lines(room, head, std::get_if<Sized>(&framing));
+    put_response_lines(room, head);
     if (is_chunked) room.put(chunked_line);
     if (client == Version::http_1_1 && persistence == Persistence::close) room.put(close_line);
     if (client == Version::http_1_0 && persistence == Persistence::keep_alive) {

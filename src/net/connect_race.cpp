@@ -72,12 +72,14 @@ ConnectRace::ConnectRace(EventLoop& event_loop,
                          Addresses& untried,
                          std::uint16_t port,
                          Duration stagger,
-                         Opening opening)
+                         Opening opening,
+                         DescriptorRelief* relief)
     : event_loop_(event_loop),
       untried_(untried),
       port_(port),
       stagger_(stagger),
       opening_(opening),
+      relief_(relief),
       progress_(event_loop.loop()) {}
 
 ConnectRace::~ConnectRace() = default;
@@ -116,8 +118,7 @@ void ConnectRace::cancel() noexcept {
 void ConnectRace::start_next() {
     const Endpoint peer{untried_.front(), port_};
     untried_.erase(untried_.begin());
-    const int family = peer.address.is_v6() ? AF_INET6 : AF_INET;
-    UniqueFd fd{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    UniqueFd fd = open_socket(peer.address);
     SocketAddress address{peer};
     if (!fd) return note_error(errno);
     if (opening_ == Opening::fast) open_fast(fd.get());
@@ -125,6 +126,18 @@ void ConnectRace::start_next() {
     if (!is_done && errno != EINPROGRESS) return note_failed(peer.address, errno);
     const bool is_held = is_done && opening_ == Opening::fast;
     attempts_.push_back(std::make_unique<Attempt>(*this, std::move(fd), peer, is_held));
+}
+
+UniqueFd ConnectRace::open_socket(const IpAddress& address) const noexcept {
+    const int family = address.is_v6() ? AF_INET6 : AF_INET;
+    for (;;) {
+        UniqueFd fd{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+        if (fd || !is_out_of_descriptors(errno)) return fd;
+        if (relief_ == nullptr || !relief_->let_one_go()) {
+            errno = EMFILE;
+            return fd;
+        }
+    }
 }
 
 void ConnectRace::note_failed(const IpAddress& address, int error) {
@@ -144,7 +157,9 @@ void ConnectRace::note_error(int error) noexcept {
 }
 
 Failure ConnectRace::failed_with(int error) {
-    return {Errc::connect_failed, Side::origin, {error, boost::system::system_category()}};
+    const boost::system::error_code cause{error, boost::system::system_category()};
+    if (is_out_of_descriptors(error)) return {Errc::descriptors_exhausted, Side::self, cause};
+    return {Errc::connect_failed, Side::origin, cause};
 }
 
 // Attempts that failed are dropped on the way.

@@ -7,6 +7,7 @@
 #include "nikawa/base/result.hpp"
 #include "nikawa/loop/loop.hpp"
 #include "nikawa/loop/task.hpp"
+#include "nikawa/net/descriptor_relief.hpp"
 #include "nikawa/net/endpoint.hpp"
 #include "nikawa/net/event_loop.hpp"
 #include "nikawa/net/socket.hpp"
@@ -31,14 +32,17 @@ public:
     enum class Opening : std::uint8_t { plain, fast };
 
     /// Takes addresses from the front of `untried` as it goes; what is left was not tried.
+    /// `relief` is asked for a descriptor if there is none; may be nullptr.
     ConnectRace(EventLoop& event_loop,
                 Addresses& untried,
                 std::uint16_t port,
                 Duration stagger,
-                Opening opening = Opening::plain);
+                Opening opening = Opening::plain,
+                DescriptorRelief* relief = nullptr);
     ~ConnectRace();
 
-    /// Errors: connect_failed with the last failure of an address, connect_timed_out.
+    /// Errors: connect_failed with the last failure of an address, connect_timed_out;
+    /// descriptors_exhausted (side self).
     Task<Result<Winner>> run(Deadline deadline);
 
     /// Which addresses refused, or had not answered when one that was started later did, or at the
@@ -52,6 +56,7 @@ private:
     class Attempt;
 
     void start_next();
+    [[nodiscard]] UniqueFd open_socket(const IpAddress& address) const noexcept;
     static Failure failed_with(int error);
     void note_failed(const IpAddress& address, int error);
     void note_unanswered(TimePoint started_before);
@@ -63,6 +68,7 @@ private:
     std::uint16_t port_;
     Duration stagger_;
     Opening opening_;
+    DescriptorRelief* relief_;
     loop::Event progress_;
     std::vector<std::unique_ptr<Attempt>> attempts_;
     Addresses failed_;

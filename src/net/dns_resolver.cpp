@@ -17,6 +17,7 @@
 #include "net/socket_address.hpp"
 #include "net/wait_limit.hpp"
 #include "nikawa/base/library_category.hpp"
+#include "nikawa/net/descriptor_relief.hpp"
 
 namespace nikawa::net {
 namespace {
@@ -42,6 +43,14 @@ const LibraryCategory dns_category{"dns", dns_message};
 Failure dns_failure(int status) {
     const auto code = status == ARES_ETIMEOUT ? Errc::resolve_timed_out : Errc::resolve_failed;
     return {code, Side::origin, {status, dns_category}};
+}
+
+// c-ares tells of a socket that it could not open as of a server that refuses.
+constexpr Failure no_descriptor{Errc::descriptors_exhausted, Side::self};
+
+bool says_nothing(int status) {
+    return status != ARES_SUCCESS && status != ARES_ENOTFOUND && status != ARES_ENODATA &&
+           status != ARES_ECANCELLED;
 }
 
 struct Answer {
@@ -139,7 +148,7 @@ struct DnsResolver::Impl final : private loop::Expirable {
     void follow_system();
     void make_room();
     Name& name(const std::string& host);
-    void ask(Name& name);
+    std::optional<Failure> ask(Name& name);
     void send_query(Name& name);
     void settle(Name& name, const Failure& failure);
     void process(int readable, int writable) noexcept;
@@ -157,6 +166,7 @@ struct DnsResolver::Impl final : private loop::Expirable {
     std::optional<FileStamp> system_stamp;
     TimePoint looked_at;
     std::vector<Name*> to_ask_again;
+    std::optional<Failure> not_asked;  // why the last query was not sent
     bool is_asking = false;  // within ares_getaddrinfo(): what answers now is the hosts file
     bool is_moving = false;  // to another channel: what is asked for will be asked there
     bool is_cancelled = false;
@@ -245,11 +255,14 @@ DnsResolver::Impl::Name& DnsResolver::Impl::name(const std::string& host) {
     return found->second;
 }
 
-void DnsResolver::Impl::ask(Name& name) {
+// Gives why the name could not be asked for, through no fault of DNS.
+std::optional<Failure> DnsResolver::Impl::ask(Name& name) {
+    not_asked.reset();
     name.record.begin_query(event_loop.loop().now());
     follow_system();
     send_query(name);
     set_timer();
+    return not_asked;
 }
 
 void DnsResolver::Impl::send_query(Name& name) {
@@ -298,8 +311,12 @@ void DnsResolver::Impl::on_answer(void* name,
     if (resolver.is_moving) return resolver.to_ask_again.push_back(&asked);
 
     const auto now = resolver.event_loop.loop().now();
-    const auto failure = dns_failure(status);
-    if (answer.addresses.empty()) {
+    const bool is_ours = says_nothing(status) && is_out_of_descriptors();
+    const auto failure = is_ours ? no_descriptor : dns_failure(status);
+    if (is_ours) {
+        asked.record.withdraw_query();
+        if (resolver.is_asking) resolver.not_asked = failure;
+    } else if (answer.addresses.empty()) {
         asked.record.take_failure(failure, now);
     } else {
         const auto life = resolver.is_asking ? life_in_hosts_file : answer.life;
@@ -330,7 +347,10 @@ Task<Result<Addresses>> DnsResolver::resolve(std::string host, Deadline deadline
 
     loop::Loop& loop = impl_->event_loop.loop();
     Impl::Name& name = impl_->name(host);
-    if (name.record.needs_query(loop.now())) impl_->ask(name);
+    if (name.record.needs_query(loop.now())) {
+        const auto not_asked = impl_->ask(name);
+        if (not_asked) co_return name.record.addresses_or(*not_asked, loop.now());
+    }
     if (auto reply = name.record.reply(loop.now())) co_return *std::move(reply);
 
     Waiter waiter{loop};

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "net/socket_address.hpp"
+#include "nikawa/net/descriptor_relief.hpp"
 
 namespace nikawa::net {
 namespace {
@@ -25,18 +26,24 @@ constexpr int max_batch = 64;
 
 constexpr std::chrono::milliseconds pause_without_descriptors{100};
 
+UniqueFd any_descriptor() { return UniqueFd{::open("/dev/null", O_RDONLY | O_CLOEXEC)}; }
+
+bool is_shortage(int error) {
+    return is_out_of_descriptors(error) || error == ENOBUFS || error == ENOMEM;
+}
+
 std::runtime_error cannot_listen(const std::string& where, int error) {
     return std::runtime_error{"cannot listen on " + where + ": " +
                               std::generic_category().message(error)};
 }
+
+}  // namespace
 
 std::optional<Endpoint> local_endpoint(int fd) {
     SocketAddress address;
     if (getsockname(fd, address.get(), &address.size) != 0) return std::nullopt;
     return address.endpoint();
 }
-
-}  // namespace
 
 UniqueFd listen_on(const std::string& address, std::uint16_t port) {
     const auto ip = IpAddress::parse(address);
@@ -54,10 +61,14 @@ UniqueFd listen_on(const std::string& address, std::uint16_t port) {
 }
 
 Listener::Listener(EventLoop& event_loop, UniqueFd fd, Accepted accepted)
+    : Listener(event_loop, std::move(fd), std::move(accepted), Shortage{}) {}
+
+Listener::Listener(EventLoop& event_loop, UniqueFd fd, Accepted accepted, Shortage shortage)
     : TurnFlush(event_loop.loop()),
       event_loop_(event_loop),
       fd_(std::move(fd)),
       accepted_(std::move(accepted)),
+      shortage_(std::move(shortage)),
       pause_ends_(event_loop.loop().deadlines(), *this) {
     int listens = 0;
     socklen_t size = sizeof listens;
@@ -96,18 +107,41 @@ std::uint16_t Listener::port() const { return local_endpoint(fd_.get()).value_or
 void Listener::ready(std::uint32_t /*events*/) noexcept { mark_dirty(); }
 
 void Listener::flush() noexcept {
+    if (!reserve_ && shortage_.refuse) reserve_ = any_descriptor();
     for (int accepted = 0; fd_ && accepted < max_batch; ++accepted) {
-        SocketAddress peer;
-        UniqueFd fd{::accept4(fd_.get(), peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC)};
-        if (fd) {
-            accepted_(std::make_unique<TcpStream>(
-                event_loop_, std::move(fd), peer.endpoint().value_or(Endpoint{})));
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            return pause();
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            return;
-        }  // else the connection broke before it was accepted: to the next
+        auto stream = accept();
+        if (stream) {
+            accepted_(std::move(stream));
+            continue;
+        }
+        if (is_out_of_descriptors(errno) && reserve_) accept_with_reserve();
+        if (is_shortage(errno)) return pause();
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+        // Else the connection broke before it was accepted, or was dealt with: to the next.
     }
+}
+
+std::unique_ptr<TcpStream> Listener::accept() noexcept {
+    SocketAddress peer;
+    UniqueFd fd{::accept4(fd_.get(), peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+    if (!fd) return nullptr;
+    return std::make_unique<TcpStream>(
+        event_loop_, std::move(fd), peer.endpoint().value_or(Endpoint{}));
+}
+
+// Without a descriptor the system does not even say whether a connection waits. Leaves errno as
+// `accept()` did, 0 if one came.
+void Listener::accept_with_reserve() noexcept {
+    reserve_.reset();
+    auto stream = accept();
+    const int error = stream ? 0 : errno;
+    if (stream && shortage_.make_room()) {
+        accepted_(std::move(stream));
+    } else if (stream) {
+        shortage_.refuse(std::move(stream));
+    }
+    reserve_ = any_descriptor();
+    errno = error;
 }
 
 void Listener::pause() noexcept {

@@ -25,12 +25,15 @@ public:
 
     explicit NameRecord(const Rules& rules) : rules_(rules) {}
 
-    /// A query begins; one of the other two ends it.
+    /// A query begins; one of the other three ends it.
     void begin_query(TimePoint now);
 
     /// `addresses` is not empty, `life` is not zero.
     void take_answer(Addresses addresses, Duration life, TimePoint now);
     void take_failure(const Failure& failure, TimePoint now);
+
+    /// The query could not be made, for a reason of ours: nothing is learned of the name.
+    void withdraw_query() { is_asked_for_ = false; }
 
     [[nodiscard]] bool is_asked_for() const { return is_asked_for_; }
 

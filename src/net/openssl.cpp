@@ -1,9 +1,15 @@
 #include "net/openssl.hpp"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 
+#include <optional>
+#include <string_view>
+#include <utility>
+
 #include "nikawa/base/library_category.hpp"
+#include "nikawa/net/tls_alert.hpp"
 
 namespace nikawa::net {
 namespace {
@@ -12,16 +18,46 @@ using boost::system::error_code;
 
 constexpr int truncated = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_UNEXPECTED_EOF_WHILE_READING);
 
+// OpenSSL has an error for each alert: "tlsv13 alert certificate required", "tlsv1 unrecognized
+// name".
+std::optional<TlsAlert> alert_of(int value) noexcept {
+    const auto packed = static_cast<unsigned long>(value);
+    constexpr int alert_ids = 256;
+    const int id = ERR_GET_REASON(packed) - SSL_AD_REASON_OFFSET;
+    if (ERR_GET_LIB(packed) != ERR_LIB_SSL || id < 0 || id >= alert_ids) return std::nullopt;
+    const char* const reason = ERR_reason_error_string(packed);
+    std::string_view name = reason != nullptr ? reason : "of an unknown kind";
+    if (name.starts_with("tlsv") || name.starts_with("ssl")) name.remove_prefix(name.find(' ') + 1);
+    if (name.starts_with("alert ")) name.remove_prefix(name.find(' ') + 1);
+    return TlsAlert{static_cast<unsigned>(id), name};
+}
+
 std::string tls_message(int value) {
     const auto packed = static_cast<unsigned long>(value);
     if (value == truncated) {
         return "the connection ended without close_notify";
     }
-    const char* reason = ERR_reason_error_string(packed);
-    return reason != nullptr ? reason : "error " + std::to_string(value);
+    if (const auto alert = alert_of(value)) {
+        return "TLS alert " + std::to_string(alert->id) + ": " + std::string{alert->name};
+    }
+    const char* const reason = ERR_reason_error_string(packed);
+    std::string text = reason != nullptr ? reason : "error " + std::to_string(value);
+    if (ERR_GET_REASON(packed) == SSL_R_WRONG_VERSION_NUMBER) text += "; it seems not to speak TLS";
+    return text;
 }
 
-std::string certificate_message(int value) { return X509_verify_cert_error_string(value); }
+std::string certificate_message(int value) {
+    std::string text = X509_verify_cert_error_string(value);
+    switch (value) {
+        case X509_V_ERR_HOSTNAME_MISMATCH: return text + ": it does not name the origin's host";
+        case X509_V_ERR_IP_ADDRESS_MISMATCH:
+            return text + ": it does not name the origin's address as an address";
+        case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+            return text +
+                   ": its issuer is not trusted, or the origin does not send the whole chain";
+        default: return text;
+    }
+}
 
 const LibraryCategory tls_category{"tls", tls_message};
 const LibraryCategory certificate_category{"certificate", certificate_message};
@@ -65,8 +101,63 @@ Protocol chosen_protocol(const SSL_SESSION* session) noexcept {
     return protocol_named(name, size);
 }
 
+std::optional<TlsAlert> received_alert(const error_code& error) noexcept {
+    if (error.category() != tls_category) return std::nullopt;
+    return alert_of(error.value());
+}
+
+bool is_tls_error(const error_code& error) noexcept {
+    if (error == truncated_error()) return false;
+    return error.category() == tls_category || error.category() == certificate_category;
+}
+
 std::runtime_error openssl_failure(const std::string& what) {
     return std::runtime_error{what + ": " + take_openssl_error().message()};
+}
+
+BioPtr open_pem_file(const std::string& file) {
+    BioPtr bio{BIO_new_file(file.c_str(), "re")};
+    // A directory can be opened, and that it cannot be read does not come through the functions of
+    // PEM.
+    char first = 0;
+    if (!bio || BIO_read(bio.get(), &first, 1) < 0) throw pem_failure(file, "", "");
+    BIO_reset(bio.get());
+    return bio;
+}
+
+std::runtime_error pem_failure(const std::string& file,
+                               const std::string& what,
+                               const std::string& label) {
+    const auto first = ERR_peek_error();
+    const auto problem = take_openssl_error();
+    if (problem.category() == boost::system::system_category()) {
+        return std::runtime_error{file + ": cannot be read: " + problem.message()};
+    }
+    const auto reason = ERR_GET_REASON(first);
+    // Of a key the decoders say only that there is none for what the file holds.
+    const bool is_other = reason == ERR_R_UNSUPPORTED ||
+                          (ERR_GET_LIB(first) == ERR_LIB_PEM && reason == PEM_R_NO_START_LINE);
+    if (is_other) {
+        return std::runtime_error{file + ": holds no " + what +
+                                  "; it must be a PEM file with lines -----BEGIN " + label +
+                                  "-----"};
+    }
+    return std::runtime_error{file + ": a " + what + " in it is damaged: " + problem.message()};
+}
+
+std::vector<X509Ptr> read_certificates(const std::string& file) {
+    const BioPtr bio = open_pem_file(file);
+    const auto no_passphrase = [](char*, int, int, void*) { return -1; };
+    std::vector<X509Ptr> certificates;
+    for (;;) {
+        X509Ptr next{PEM_read_bio_X509_AUX(bio.get(), nullptr, no_passphrase, nullptr)};
+        if (!next) break;
+        certificates.push_back(std::move(next));
+    }
+    const bool is_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    if (certificates.empty() || !is_end) throw pem_failure(file, "certificate", "CERTIFICATE");
+    ERR_clear_error();
+    return certificates;
 }
 
 SslCtxPtr make_ssl_ctx(const SSL_METHOD* method) {

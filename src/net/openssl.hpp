@@ -9,6 +9,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "nikawa/net/dialer.hpp"
 
@@ -44,6 +45,19 @@ Protocol chosen_protocol(const SSL_SESSION* session) noexcept;
 
 /// For start-up: `what` and the reason OpenSSL gives. Empties its error queue.
 std::runtime_error openssl_failure(const std::string& what);
+
+/// A file of PEM texts to read from. Throws std::runtime_error.
+BioPtr open_pem_file(const std::string& file);
+
+/// Why the next text, a `what` between lines -----BEGIN `label`-----, could not be read from the
+/// file, of OpenSSL's error queue, which it empties: for an operator.
+std::runtime_error pem_failure(const std::string& file,
+                               const std::string& what,
+                               const std::string& label);
+
+/// All certificates of a PEM file, one at least; whatever else it holds is passed over. Throws
+/// std::runtime_error that begins with the file's name.
+std::vector<X509Ptr> read_certificates(const std::string& file);
 
 /// A context of ours, of either side: TLS 1.2 or newer, few and big reads, little memory while
 /// idle. Throws std::runtime_error.

@@ -50,15 +50,17 @@ Socket::Socket(Poller& poller, UniqueFd fd, SocketListener& listener, State stat
 Socket::~Socket() { poller_.forget(*this); }
 
 IoResult Socket::receive(MutableBytes into) noexcept {
-    if (!fd_ || error_ != 0) return failed(error_);
+    if (!fd_) return failed(error_);
     if (watched_ != 0 && !receivable_) return {IoResult::State::would_block};
     for (;;) {
         const auto got = ::recv(fd_.get(), into.data(), into.size(), MSG_DONTWAIT);
         if (got > 0) {
             const auto bytes = static_cast<std::size_t>(got);
-            if (bytes < into.size() && !peer_ended_) receivable_ = false;
+            if (bytes < into.size() && !is_peer_gone()) receivable_ = false;
             return {IoResult::State::done, bytes};
         }
+        // Where writing failed, what had come before could be read, and there is no end behind it.
+        if (error_ != 0 && (got == 0 || errno != EINTR)) return failed(error_);
         if (got == 0) return {IoResult::State::end};
         if (errno == EAGAIN || errno == EWOULDBLOCK) {
             receivable_ = false;
@@ -112,7 +114,7 @@ void Socket::tell_again() noexcept {
     }
 }
 
-bool Socket::is_peer_gone() const noexcept { return broken_ || error_ != 0 || peer_ended_; }
+bool Socket::is_peer_gone() const noexcept { return is_broken() || peer_ended_; }
 
 int Socket::connect_error() const noexcept {
     int error = 0;

@@ -16,6 +16,7 @@ TcpStream::TcpStream(EventLoop& event_loop, UniqueFd fd)
 
 void TcpStream::watch_peer(PeerCloseListener* listener) {
     peer_listener_ = listener;
+    end_told_ = false;
     if (listener != nullptr) socket_.tell_again();
 }
 
@@ -50,8 +51,11 @@ void TcpStream::socket_ready(bool readable, bool writable) noexcept {
     const bool somebody_reads = readable_.has_waiter();
     if (readable && std::exchange(readable_armed_, false)) readable_.notify();
     if (writable && std::exchange(writable_armed_, false)) writable_.notify();
-    if (readable && !somebody_reads && peer_listener_ != nullptr && socket_.is_peer_gone()) {
+    if (!readable || somebody_reads || peer_listener_ == nullptr) return;
+    if (socket_.is_broken()) {
         std::exchange(peer_listener_, nullptr)->peer_closed();
+    } else if (socket_.is_peer_gone() && !std::exchange(end_told_, true)) {
+        peer_listener_->peer_ended();
     }
 }
 

@@ -49,6 +49,22 @@ Duration unanswered_timeout(Duration tls_timeout) {
     return std::min(tls_timeout, fast_open_timeout);
 }
 
+// Of the addresses of an origin those that may be connected to; if none may, why the first may not.
+Result<Addresses> allowed_of(const http::Origin& origin,
+                             const Addresses& addresses,
+                             const AddressRules* rules) {
+    if (rules == nullptr) return addresses;
+    Addresses allowed;
+    std::optional<Failure> refused;
+    for (const auto& address : addresses) {
+        const auto refusal = rules->refuse(origin, address);
+        if (!refusal) allowed.push_back(address);
+        if (!refused) refused = refusal;
+    }
+    if (allowed.empty() && refused) return *refused;
+    return allowed;
+}
+
 // Stands in the dialer's list of what can be cancelled as long as it lives.
 template <class T>
 class Listed {
@@ -68,11 +84,13 @@ private:
 TcpTlsDialer::TcpTlsDialer(EventLoop& event_loop,
                            Resolver& resolver,
                            TlsContext& tls,
-                           const DialSettings& settings)
+                           const DialSettings& settings,
+                           DescriptorRelief* relief)
     : event_loop_(event_loop),
       resolver_(resolver),
       tls_(tls),
       settings_(settings),
+      relief_(relief),
       addresses_(std::make_unique<AddressBook>(settings.avoid_failed)) {}
 
 TcpTlsDialer::~TcpTlsDialer() = default;
@@ -86,12 +104,13 @@ void TcpTlsDialer::cancel() noexcept {
 Task<Result<Dialled>> TcpTlsDialer::dial(const http::Origin& origin, DialMode mode) {
     const http::Origin target = origin;  // the caller's may go while we wait
     const auto started = event_loop_.loop().now();
-    const auto resolve_deadline = Deadline::after(started, settings_.resolve_timeout);
-    const auto addresses = co_await resolver_.resolve(target.host, resolve_deadline);
+    const auto addresses = co_await resolve(target.host);
     if (!addresses) co_return addresses.error();
 
+    const auto allowed = allowed_of(target, *addresses, settings_.rules);
+    if (!allowed) co_return allowed.error();
     const auto resolved = event_loop_.loop().now();
-    Addresses untried = addresses_->order(target.to_string(), *addresses, resolved);
+    Addresses untried = addresses_->order(target.to_string(), *allowed, resolved);
     for (;;) {
         auto dialled = co_await dial_one_of(target, mode, untried);
         if (dialled) {
@@ -99,6 +118,16 @@ Task<Result<Dialled>> TcpTlsDialer::dial(const http::Origin& origin, DialMode mo
             co_return dialled;
         }
         if (cancelled_ || untried.empty() || !is_hang_up(dialled.error())) co_return dialled;
+    }
+}
+
+Task<Result<Addresses>> TcpTlsDialer::resolve(const std::string& host) {
+    const auto deadline = Deadline::after(event_loop_.loop().now(), settings_.resolve_timeout);
+    for (;;) {
+        auto addresses = co_await resolver_.resolve(host, deadline);
+        const bool lacks_descriptor =
+            !addresses && addresses.error().code == Errc::descriptors_exhausted;
+        if (!lacks_descriptor || relief_ == nullptr || !relief_->let_one_go()) co_return addresses;
     }
 }
 
@@ -122,7 +151,8 @@ Task<Result<Dialled>> TcpTlsDialer::dial_one_of(const http::Origin& origin,
                      untried,
                      origin.port,
                      settings_.next_address_after,
-                     opening(settings_, origin.scheme)};
+                     opening(settings_, origin.scheme),
+                     relief_};
     if (cancelled_) race.cancel();
     const Listed listed{connecting_, race};
     auto winner = co_await race.run(Deadline::after(started, settings_.connect_timeout));

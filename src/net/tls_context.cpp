@@ -2,8 +2,10 @@
 
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
+#include <deque>
 #include <new>
 #include <string>
 
@@ -21,7 +23,8 @@ constexpr auto offer_http_1_1 = std::span{offer_both}.subspan(3);
 bool require_name(SSL* ssl, const std::string& host) noexcept {
     X509_VERIFY_PARAM* const param = SSL_get0_param(ssl);
     if (IpAddress::parse(host)) return X509_VERIFY_PARAM_set1_ip_asc(param, host.c_str()) == 1;
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    X509_VERIFY_PARAM_set_hostflags(
+        param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     return X509_VERIFY_PARAM_set1_host(param, host.data(), host.size()) == 1 &&
            SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
 }
@@ -29,23 +32,43 @@ bool require_name(SSL* ssl, const std::string& host) noexcept {
 }  // namespace
 
 struct TlsContext::Impl {
-    SslCtxPtr ctx = make_ssl_ctx(TLS_client_method());
-    SessionCache sessions;
+    // What the connections to some origins share.
+    struct Profile {
+        std::vector<http::HostPattern> hosts;
+        SslCtxPtr ctx = make_ssl_ctx(TLS_client_method());
+        SessionCache sessions = {};
+    };
+
+    void add(const TlsProfile& profile, const TrustStore& trust, const TlsSettings& settings) {
+        auto& added = profiles.emplace_back(Profile{.hosts = profile.hosts});
+        SSL_CTX* const ctx = added.ctx.get();
+        SSL_CTX_set1_cert_store(ctx, profile.trust.value_or(trust).get());
+        SSL_CTX_set_verify(ctx, settings.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
+        if (profile.certificate) profile.certificate->use_in(ctx);
+
+        const auto offer = settings.offer_h2 ? std::span<const unsigned char>{offer_both}
+                                             : std::span<const unsigned char>{offer_http_1_1};
+        if (SSL_CTX_set_alpn_protos(ctx, offer.data(), static_cast<unsigned>(offer.size())) != 0) {
+            throw openssl_failure("cannot set up ALPN");
+        }
+        keep_sessions(ctx, added.sessions);
+    }
+
+    Profile& profile_of(const std::string& host) {
+        const auto found = std::ranges::find_if(profiles, [&](const Profile& profile) {
+            return std::ranges::any_of(profile.hosts,
+                                       [&](const auto& pattern) { return pattern.matches(host); });
+        });
+        return found == profiles.end() ? profiles.back() : *found;
+    }
+
+    std::deque<Profile> profiles;  // they stay where they are; the last one is everybody else's
 };
 
 TlsContext::TlsContext(const TrustStore& trust, const TlsSettings& settings)
     : impl_(std::make_unique<Impl>()) {
-    SSL_CTX* const ctx = impl_->ctx.get();
-    SSL_CTX_set1_cert_store(ctx, trust.get());
-    SSL_CTX_set_verify(ctx, settings.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
-
-    const auto offer = settings.offer_h2 ? std::span<const unsigned char>{offer_both}
-                                         : std::span<const unsigned char>{offer_http_1_1};
-    if (SSL_CTX_set_alpn_protos(ctx, offer.data(), static_cast<unsigned>(offer.size())) != 0) {
-        throw openssl_failure("cannot set up ALPN");
-    }
-
-    keep_sessions(ctx, impl_->sessions);
+    for (const TlsProfile& profile : settings.profiles) impl_->add(profile, trust, settings);
+    impl_->add(TlsProfile{}, trust, settings);
 }
 
 TlsContext::~TlsContext() = default;
@@ -54,10 +77,11 @@ std::unique_ptr<TlsStream> TlsContext::open(EventLoop& event_loop,
                                             UniqueFd fd,
                                             const Endpoint& peer,
                                             const http::Origin& origin) {
-    SslPtr ssl{SSL_new(impl_->ctx.get())};
+    Impl::Profile& profile = impl_->profile_of(origin.host);
+    SslPtr ssl{SSL_new(profile.ctx.get())};
     if (!ssl || !require_name(ssl.get(), origin.host)) throw std::bad_alloc{};
     auto key = origin.host + ":" + std::to_string(origin.port);
-    if (const auto session = impl_->sessions.take(key, std::time(nullptr)))
+    if (const auto session = profile.sessions.take(key, std::time(nullptr)))
         SSL_set_session(ssl.get(), session.get());
     SSL_set_connect_state(ssl.get());
     return std::make_unique<TlsStream>(

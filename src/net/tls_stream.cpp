@@ -13,6 +13,7 @@
 #include "net/session_cache.hpp"
 #include "net/socket_bio.hpp"
 #include "net/wait_limit.hpp"
+#include "nikawa/net/tls_alert.hpp"
 
 namespace nikawa::net {
 namespace {
@@ -157,7 +158,7 @@ IoResult TlsStream::try_write(std::span<const Bytes> pieces) noexcept {
         const int result = SSL_write_ex(ssl_.get(), record.data(), record.size(), &taken);
         if (result != 1) {
             const auto stop = stopped(result, writing_);
-            if (written == 0) return stop;
+            if (written == 0) return stop.state == State::failed ? last_words(stop) : stop;
             break;
         }
         writing_.need = Need::nothing;
@@ -256,6 +257,21 @@ IoResult TlsStream::stopped(int result, Direction& direction) noexcept {
             return {State::failed, 0, {error_number, boost::system::system_category()}};
         default: broken_ = true; return {State::failed, 0, take_openssl_error()};
     }
+}
+
+// A peer that gives up says why and closes, and what is on its way to it then is answered by a
+// reset: writing may fail before the reason has been read.
+IoResult TlsStream::last_words(const IoResult& stop) noexcept {
+    if (over_) return stop;
+    ERR_clear_error();
+    char next = 0;
+    std::size_t got = 0;
+    const int result = SSL_peek_ex(ssl_.get(), &next, sizeof next, &got);
+    if (result == 1) return stop;
+    const auto said = stopped(result, reading_);
+    if (!received_alert(said.error)) return stop;
+    over_ = said;
+    return said;
 }
 
 std::optional<IoResult> TlsStream::go_on_early(Direction& direction) noexcept {

@@ -18,23 +18,24 @@ TrustStore TrustStore::system() {
 
 TrustStore TrustStore::from_file(const std::string& ca_file) {
     TrustStore trust{X509_STORE_new()};
-    if (trust.get() == nullptr || X509_STORE_load_file(trust.get(), ca_file.c_str()) != 1) {
-        throw openssl_failure("cannot load certification authorities from " + ca_file);
-    }
+    for (const X509Ptr& certificate : read_certificates(ca_file)) trust.believe(certificate.get());
     return trust;
 }
 
 TrustStore TrustStore::from_pem(const std::string& pem) {
     TrustStore trust{X509_STORE_new()};
-    const std::unique_ptr<BIO, decltype(&BIO_free)> bio{
-        BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free};
-    const std::unique_ptr<X509, decltype(&X509_free)> certificate{
-        PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), X509_free};
-    if (trust.get() == nullptr || certificate == nullptr ||
-        X509_STORE_add_cert(trust.get(), certificate.get()) != 1) {
-        throw openssl_failure("cannot use a certificate as certification authority");
-    }
+    const BioPtr bio{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
+    const X509Ptr certificate{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)};
+    trust.believe(certificate.get());
     return trust;
+}
+
+// What the operator names is believed by itself: it need not be a root (of a chain, or at all).
+void TrustStore::believe(x509_st* certificate) {
+    const bool works = get() != nullptr && certificate != nullptr &&
+                       X509_STORE_set_flags(get(), X509_V_FLAG_PARTIAL_CHAIN) == 1 &&
+                       X509_STORE_add_cert(get(), certificate) == 1;
+    if (!works) throw openssl_failure("cannot use a certificate as certification authority");
 }
 
 }  // namespace nikawa::net

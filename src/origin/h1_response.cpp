@@ -4,6 +4,7 @@
 
 #include "origin/h1_session_impl.hpp"
 #include "origin/keep_alive_timeout.hpp"
+#include "origin/session_end.hpp"
 
 namespace nikawa::origin {
 namespace {
@@ -71,6 +72,7 @@ bool H1Session::Impl::parse_head() {
     }
     if (*taken == 0) return false;
     input_.take(*taken);
+    has_answered = true;
     parser_.reset();
     if (head_.status >= 200) {
         const auto accepted = accept_final_head();
@@ -166,7 +168,7 @@ bool H1Session::Impl::read_more() noexcept {
             break;
         case IoState::failed: break;
     }
-    end({Errc::peer_closed, Side::origin, read.error});
+    end(failure_of_transport(read.error));
     return true;
 }
 

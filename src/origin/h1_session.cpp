@@ -58,6 +58,13 @@ Result<void> H1Session::Impl::send_head(const http::RequestHead& head,
     return {};
 }
 
+// A large piece leaves at once, before this turn has come to what the origin may have said unasked:
+// that must not pass for the response. (What is not confirmed yet cannot have said anything.)
+Task<Result<void>> H1Session::Impl::send_body(Bytes bytes) {
+    if (!ended_ && writer_.is_untouched() && transport_->is_confirmed()) refuse_unasked();
+    return writer_.send_body(bytes);
+}
+
 Task<Result<void>> H1Session::Impl::finish_body(const http::FieldBlock& trailers) {
     co_return writer_.finish_body(trailers);
 }
@@ -77,9 +84,11 @@ void H1Session::Impl::close(const Failure& why) noexcept {
     end(why);
 }
 
-void H1Session::Impl::end(const Failure& why) noexcept {
+void H1Session::Impl::end(Failure why) noexcept {
     if (ended_) return;
     ended_ = true;
+    // An origin that fails TLS before it has ever answered refuses us, and not this request.
+    if (!has_answered && net::is_tls_error(why.cause)) why.code = Errc::tls_failed;
     failure_ = why;
     if (end_cause_ == SessionEnd::none) end_cause_ = end_by(why);
     if (phase_ != Phase::leased) phase_ = Phase::over;
@@ -227,6 +236,7 @@ Task<void> H1Session::run(SessionListener& listener) { return impl_->run(listene
 const std::string& H1Session::peer_address() const { return impl_->address; }
 TimePoint H1Session::idle_since() const { return impl_->idle_since; }
 TimePoint H1Session::last_heard() const { return impl_->last_heard; }
+bool H1Session::has_answered() const { return impl_->has_answered; }
 net::PathReport H1Session::path() const { return impl_->transport().path(); }
 void H1Session::probe() { impl_->probe(); }
 void H1Session::call_when_heard() { impl_->call_when_heard(); }

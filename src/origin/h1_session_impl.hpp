@@ -41,7 +41,7 @@ public:
     // OriginStream
     Result<void> send_head(const http::RequestHead& head,
                            const http::BodyFraming& framing) override;
-    Task<Result<void>> send_body(Bytes bytes) override { return writer_.send_body(bytes); }
+    Task<Result<void>> send_body(Bytes bytes) override;
     Task<Result<void>> finish_body(const http::FieldBlock& trailers) override;
     Task<Result<http::ResponseHead*>> receive_head() override;
     [[nodiscard]] http::BodyFraming response_framing() const override { return framing_; }
@@ -57,6 +57,7 @@ public:
     const std::string address;
     TimePoint idle_since;
     TimePoint last_heard;
+    bool has_answered = false;  // a request, with a head
     std::optional<Duration> advertised_idle_limit;
 
 private:
@@ -69,7 +70,7 @@ private:
 
     void release() noexcept override;
     void flush() noexcept override;
-    void end(const Failure& why) noexcept;
+    void end(Failure why) noexcept;
     void note_heard() noexcept;
     void end_probe() noexcept;
     void take_input();

@@ -6,7 +6,12 @@
 namespace nikawa::origin {
 namespace {
 
-// HTTP/2's error codes (RFC 9113 §7) as the cause of a failure.
+H2Stream* stream_of(nghttp2_session* session, std::int32_t id) noexcept {
+    return static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session, id));
+}
+
+}  // namespace
+
 boost::system::error_code h2_error(std::uint32_t code) {
     static const LibraryCategory category{
         "http2", [](int value) -> std::string {
@@ -15,17 +20,12 @@ boost::system::error_code h2_error(std::uint32_t code) {
     return {static_cast<int>(code), category};
 }
 
-H2Stream* stream_of(nghttp2_session* session, std::int32_t id) noexcept {
-    return static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session, id));
-}
-
-}  // namespace
-
 const H2Session::Impl::Library& H2Session::Impl::library() {
     static const Library shared = [] {
         Library made;
         nghttp2_session_callbacks_new(&made.callbacks);
         auto* const callbacks = made.callbacks;
+        nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
         nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
         nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_invalid_header);
@@ -36,16 +36,29 @@ const H2Session::Impl::Library& H2Session::Impl::library() {
         nghttp2_option_new(&made.option);
         nghttp2_option_set_no_auto_window_update(made.option, 1);
         nghttp2_option_set_no_closed_streams(made.option, 1);
+        // A flood is for us to see, who can say so.
+        nghttp2_option_set_max_outbound_ack(made.option, 2 * FrameAllowance::most);
         return made;
     }();
     return shared;
 }
 
+int H2Session::Impl::on_frame_send(nghttp2_session* /*session*/,
+                                   const nghttp2_frame* frame,
+                                   void* impl) noexcept {
+    if (frame->hd.type == NGHTTP2_GOAWAY) {
+        static_cast<Impl*>(impl)->error_told_ = frame->goaway.error_code;
+    }
+    return 0;
+}
+
 int H2Session::Impl::on_begin_headers(nghttp2_session* session,
                                       const nghttp2_frame* frame,
-                                      void* /*impl*/) noexcept {
+                                      void* impl) noexcept {
     H2Stream* const stream = stream_of(session, frame->hd.stream_id);
-    if (stream != nullptr) stream->begin_head();
+    if (stream == nullptr) return 0;
+    static_cast<Impl*>(impl)->has_answered = true;
+    stream->begin_head();
     return 0;
 }
 
@@ -84,6 +97,7 @@ int H2Session::Impl::on_frame_recv(nghttp2_session* session,
         case NGHTTP2_HEADERS:
             if (H2Stream* const stream = stream_of(session, frame->hd.stream_id)) {
                 stream->end_head(last);
+                self.has_answered_ = true;
             }
             break;
         case NGHTTP2_DATA:
@@ -95,11 +109,7 @@ int H2Session::Impl::on_frame_recv(nghttp2_session* session,
         case NGHTTP2_RST_STREAM:
             self.reset_by_peer_ = frame->hd.stream_id;  // on_stream_close follows
             break;
-        case NGHTTP2_SETTINGS:
-            if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) break;
-            self.settings_seen_ = true;
-            self.capacity_moved_ = true;
-            break;
+        case NGHTTP2_SETTINGS: self.note_settings((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0); break;
         case NGHTTP2_PING:
             if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) self.ping_out_ = false;
             break;
@@ -107,6 +117,15 @@ int H2Session::Impl::on_frame_recv(nghttp2_session* session,
         default: break;
     }
     return 0;
+}
+
+void H2Session::Impl::note_settings(bool ack) noexcept {
+    if (ack) {
+        settings_out_ = false;
+        windows_moved_ = true;
+    } else {
+        settings_seen_ = capacity_moved_ = limits_moved_ = true;
+    }
 }
 
 // Comes before the streams that it refuses are closed; and a stream that was closed by what came
@@ -127,8 +146,9 @@ int H2Session::Impl::on_data_chunk(nghttp2_session* session,
                                    std::int32_t stream_id,
                                    const std::uint8_t* data,
                                    std::size_t size,
-                                   void* /*impl*/) noexcept {
+                                   void* impl) noexcept {
     nghttp2_session_consume_connection(session, size);
+    static_cast<Impl*>(impl)->frames_.earn(FrameAllowance::of_data_received);
     if (H2Stream* const stream = stream_of(session, stream_id)) stream->take_data(text(data, size));
     return 0;
 }
@@ -144,11 +164,12 @@ int H2Session::Impl::on_stream_close(nghttp2_session* session,
     self.capacity_moved_ = true;
     if (stream->is_complete()) {
         stream->closed(std::nullopt);  // an origin may reset what it need not read any more
-    } else if (error_code == NGHTTP2_REFUSED_STREAM) {
+    } else if (error_code == NGHTTP2_REFUSED_STREAM && !stream->has_response_begun()) {
         stream->closed(Failure{Errc::stream_refused, Side::origin});  // also by GOAWAY, §6.8
     } else if (self.reset_by_peer_ == stream_id) {
         stream->closed(Failure{Errc::stream_reset, Side::origin, h2_error(error_code)});
     } else {
+        self.expect_unwanted(stream_id);  // it was nghttp2 that has reset it
         stream->closed(Failure{Errc::malformed, Side::origin, h2_error(error_code)});
     }
     return 0;
@@ -185,7 +206,9 @@ int H2Session::Impl::send_data(nghttp2_session* session,
     constexpr std::size_t frame_head_bytes = 9;
     H2Stream* const stream = stream_of(session, frame->hd.stream_id);
     if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    auto& output = static_cast<Impl*>(impl)->output_;
+    auto& self = *static_cast<Impl*>(impl);
+    self.frames_.earn(FrameAllowance::of_data_sent);
+    auto& output = self.output_;
     output.append(text(frame_head, frame_head_bytes));
     stream->move_body_to(output, size);
     return 0;

@@ -22,7 +22,7 @@ constexpr std::int32_t connection_window = 64 * 1024 * 1024;
 
 constexpr Failure unsent{Errc::stream_refused, Side::origin};
 
-constexpr std::size_t largest_window = NGHTTP2_MAX_WINDOW_SIZE;
+constexpr std::size_t widest = NGHTTP2_MAX_WINDOW_SIZE;
 
 // An output buffer that grew beyond this is not kept by an idle session.
 constexpr std::size_t spare_output_bytes = 4 * 1024;
@@ -53,6 +53,8 @@ H2Session::Impl::Impl(H2Session& session,
       stream_(std::move(dialled.stream)),
       scratch_(scratch),
       session_(nullptr, nghttp2_session_del),
+      small_windows_(limits.memory != nullptr && limits.memory->is_short()),
+      frames_(loop.now()),
       write_blocked_event_(loop),
       write_watchdog_(loop.deadlines(), *this),
       wind_down_(loop) {
@@ -60,11 +62,10 @@ H2Session::Impl::Impl(H2Session& session,
     nghttp2_session_client_new2(&made, library().callbacks, this, library().option);
     session_.reset(made);
 
-    const auto window = static_cast<std::uint32_t>(
-        std::min({limits.first_stream_window, limits.stream_window, largest_window}));
     const std::array settings{
         nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-        nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window},
+        nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+                               static_cast<std::uint32_t>(first_window())},
         nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
                                static_cast<std::uint32_t>(limits.head_bytes)},
     };
@@ -107,8 +108,8 @@ StreamLease H2Session::Impl::open_stream(const StreamTimeouts& timeouts) {
 Result<std::int32_t> H2Session::Impl::submit(H2Stream& stream,
                                              const http::RequestHead& head,
                                              bool has_body) {
-    constexpr Failure refused{Errc::stream_refused, Side::origin};
-    if (is_retired()) return refused;
+    if (is_retired()) return unsent;
+    heed_memory();
     pairs_.clear();
     pairs_.push_back(pair(":method", head.method, NGHTTP2_NV_FLAG_NONE));
     pairs_.push_back(pair(":scheme", "https", NGHTTP2_NV_FLAG_NONE));
@@ -129,7 +130,8 @@ Result<std::int32_t> H2Session::Impl::submit(H2Stream& stream,
     body.read_callback = &Impl::read_body;
     const auto id = nghttp2_submit_request(
         session_.get(), nullptr, pairs_.data(), pairs_.size(), has_body ? &body : nullptr, &stream);
-    if (id < 0) return refused;
+    if (id < 0) return unsent;
+    frames_.earn(FrameAllowance::of_request);
     mark_dirty();
     return id;
 }
@@ -147,18 +149,56 @@ void H2Session::Impl::submit_trailers(std::int32_t stream_id, const http::FieldB
     nghttp2_submit_trailer(session_.get(), stream_id, pairs_.data(), pairs_.size());
 }
 
-void H2Session::Impl::consume(std::int32_t stream_id, std::size_t bytes) {
-    nghttp2_session_consume_stream(session_.get(), stream_id, bytes);
+std::size_t H2Session::Impl::first_window() const {
+    const auto most = small_windows_ ? limits_.short_window : limits_.stream_window;
+    return std::min({limits_.first_stream_window, most, widest});
+}
+
+std::size_t H2Session::Impl::largest_window() const {
+    // SETTINGS that are under way are going to move every window.
+    const bool small = small_windows_ || settings_out_;
+    return std::min(small ? limits_.short_window : limits_.stream_window, widest);
+}
+
+// How much the origin may still send on a stream.
+std::int64_t H2Session::Impl::promised(std::int32_t stream_id) const {
+    auto* const session = session_.get();
+    const std::int64_t window =
+        nghttp2_session_get_stream_effective_local_window_size(session, stream_id);
+    return window - nghttp2_session_get_stream_effective_recv_data_length(session, stream_id);
+}
+
+void H2Session::Impl::offer(std::int32_t stream_id, std::size_t window, std::size_t unread) {
+    heed_memory();
+    const auto more = window_increment(window, promised(stream_id), unread);
+    if (more == 0) return;
+    nghttp2_submit_window_update(
+        session_.get(), NGHTTP2_FLAG_NONE, stream_id, static_cast<std::int32_t>(more));
     mark_dirty();
 }
 
-void H2Session::Impl::set_window(std::int32_t stream_id, std::size_t bytes) {
-    const auto window = static_cast<std::int32_t>(std::min(bytes, largest_window));
-    nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, stream_id, window);
+// SETTINGS take away what streams were promised and have not been sent yet, too.
+void H2Session::Impl::heed_memory() {
+    if (limits_.memory == nullptr || settings_out_ || ended_) return;
+    const auto& memory = *limits_.memory;
+    if (small_windows_ ? !memory.has_room() : !memory.is_short()) return;
+    small_windows_ = !small_windows_;
+    settings_out_ = true;
+    const nghttp2_settings_entry window{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+                                        static_cast<std::uint32_t>(first_window())};
+    nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, &window, 1);
     mark_dirty();
+}
+
+// What the origin may send on a stream until it hears that we have left it: what it was promised,
+// and what SETTINGS that are under way promise.
+void H2Session::Impl::expect_unwanted(std::int32_t stream_id) {
+    const auto more = std::max<std::int64_t>(promised(stream_id), 0);
+    unwanted_bytes_ += static_cast<std::uint64_t>(more) + limits_.first_stream_window;
 }
 
 void H2Session::Impl::reset(std::int32_t stream_id) {
+    expect_unwanted(stream_id);
     nghttp2_session_set_stream_user_data(session_.get(), stream_id, nullptr);
     nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_CANCEL);
     // Its place at the origin is free once the reset is written, which this turn does.
@@ -212,6 +252,19 @@ void H2Session::Impl::end_when_drained() noexcept {
 
 void H2Session::Impl::close(const Failure& why) noexcept { end(why, SessionEnd::ours); }
 
+// What the end of the session is to a stream that is open.
+Failure H2Session::Impl::end_of_stream(const H2Stream& stream, const Failure& why) const {
+    if (why.side != Side::origin) return why;
+    if (is_unsent(stream)) return unsent;  // nghttp2 still held it back: the origin knows nothing
+    // Of an origin that has spoken HTTP before, the session broke down like a connection; whom it
+    // had told nothing yet may try another.
+    const bool broke_down = why.code == Errc::malformed && has_answered_;
+    if (broke_down && !stream.has_response_begun()) {
+        return {Errc::peer_closed, Side::origin, why.cause};
+    }
+    return why;
+}
+
 void H2Session::Impl::end(const Failure& why, SessionEnd cause) noexcept {
     if (ended_) return;
     ended_ = true;
@@ -220,9 +273,7 @@ void H2Session::Impl::end(const Failure& why, SessionEnd cause) noexcept {
     stream_->close();
     for (H2Stream* stream : std::vector{live_}) {  // one that lingers leaves the list
         if (!stream->is_open()) continue;
-        // Of a request that nghttp2 still held back, the origin knows nothing.
-        const bool is_unsent = nghttp2_session_find_stream(session_.get(), stream->id()) == nullptr;
-        stream->closed(is_unsent && why.side == Side::origin ? unsent : why);
+        stream->closed(end_of_stream(*stream, why));
     }
     open_streams = 0;
     write_blocked_event_.notify();
@@ -247,7 +298,7 @@ Task<void> H2Session::Impl::run(SessionListener& listener) {
             case net::IoResult::State::would_block: co_await stream_->wait_readable(); break;
             case net::IoResult::State::end:
             case net::IoResult::State::failed:
-                end({Errc::peer_closed, Side::origin, read.error}, end_of_transport(read.error));
+                end(failure_of_transport(read.error), end_of_transport(read.error));
                 break;
         }
     }
@@ -256,14 +307,56 @@ Task<void> H2Session::Impl::run(SessionListener& listener) {
 }
 
 void H2Session::Impl::feed(Bytes bytes) {
+    if (is_flood(bytes)) return end_flood();
     const auto taken = nghttp2_session_mem_recv(
         session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
     if (taken < 0) return end({Errc::malformed, Side::origin}, SessionEnd::broken);
+    settle();
     // It may have queued SETTINGS, PING or WINDOW_UPDATE, or a GOAWAY that says what was wrong.
     mark_dirty();
     // At once: an exchange that a GOAWAY sends back to the pool must not find this session there.
     tell_capacity();
     if (!ended_ && std::exchange(tell_heard_, false)) listener_->heard(self);
+}
+
+// Sees to what nghttp2's callbacks have only recorded.
+void H2Session::Impl::settle() {
+    heed_memory();
+    if (std::exchange(windows_moved_, false)) {
+        for (H2Stream* const stream : live_) stream->renew_offer();
+    }
+    if (std::exchange(limits_moved_, false)) refuse_held_back();
+}
+
+// The peer takes fewer streams at once than before: requests that have not left need not wait for
+// those that have.
+void H2Session::Impl::refuse_held_back() {
+    if (open_streams <= max_streams()) return;
+    for (H2Stream* const stream : std::vector{live_}) {
+        if (stream->is_open() && is_unsent(*stream)) stream->abandon(unsent);
+    }
+}
+
+// Whether more frames came than an honest origin would send.
+bool H2Session::Impl::is_flood(Bytes bytes) {
+    bool flood = false;
+    frame_heads_.read(bytes, [this, &flood](const FrameHead& head) {
+        const bool is_of_left_stream =
+            head.type == NGHTTP2_DATA && head.size > 0 &&
+            nghttp2_session_get_stream_user_data(session_.get(), head.stream) == nullptr;
+        if (is_of_left_stream && unwanted_bytes_ >= head.size) {
+            unwanted_bytes_ -= head.size;  // it left before our reset came
+        } else if (!frames_.spend(loop_.now())) {
+            flood = true;
+        }
+    });
+    return flood;
+}
+
+void H2Session::Impl::end_flood() noexcept {
+    nghttp2_session_terminate_session(session_.get(), NGHTTP2_ENHANCE_YOUR_CALM);
+    if (write_blocked_) return end({Errc::malformed, Side::origin}, SessionEnd::broken);
+    mark_dirty();
 }
 
 SessionEnd H2Session::Impl::end_of_transport(const boost::system::error_code& error) const {
@@ -290,7 +383,7 @@ void H2Session::Impl::flush() noexcept {
             write_watchdog_.arm(Deadline::after(loop_.now(), limits_.write_timeout));
             write_blocked_event_.notify();
         } else if (write.state != net::IoResult::State::done) {
-            end({Errc::peer_closed, Side::origin, write.error}, end_of_transport(write.error));
+            end(failure_of_transport(write.error), end_of_transport(write.error));
         } else if ((written_ += write.bytes) == output_.size()) {
             output_.clear();
             written_ = 0;
@@ -306,7 +399,7 @@ void H2Session::Impl::flush() noexcept {
         if (draining_) {
             end({Errc::pool_closed, Side::self}, SessionEnd::ours);
         } else {
-            end({Errc::malformed, Side::origin}, SessionEnd::broken);
+            end({Errc::malformed, Side::origin, h2_error(error_told_)}, SessionEnd::broken);
         }
     }
     tell_capacity();
@@ -352,6 +445,7 @@ Task<void> H2Session::run(SessionListener& listener) { return impl_->run(listene
 const std::string& H2Session::peer_address() const { return impl_->address; }
 TimePoint H2Session::idle_since() const { return impl_->idle_since; }
 TimePoint H2Session::last_heard() const { return impl_->last_heard; }
+bool H2Session::has_answered() const { return impl_->has_answered; }
 net::PathReport H2Session::path() const { return impl_->transport().path(); }
 void H2Session::probe() { impl_->probe(); }
 void H2Session::call_when_heard() { impl_->call_when_heard(); }

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "nikawa/origin/h2_session.hpp"
+#include "origin/frame_allowance.hpp"
+#include "origin/frame_heads.hpp"
 #include "origin/h2_stream.hpp"
 
 namespace nikawa::origin {
@@ -17,6 +19,9 @@ using SessionHandle = std::unique_ptr<nghttp2_session, decltype(&nghttp2_session
 inline Bytes text(const std::uint8_t* data, std::size_t size) {
     return {reinterpret_cast<const char*>(data), size};
 }
+
+/// HTTP/2's error codes (RFC 9113 §7) as the cause of a failure.
+boost::system::error_code h2_error(std::uint32_t code);
 
 /// The session itself: h2_session.cpp has what its users and the loop call, h2_callbacks.cpp what
 /// nghttp2 calls. The callbacks record and notify; none of them enters nghttp2's receiving or
@@ -50,8 +55,8 @@ public:
                                 bool has_body) override;
     void resume_sending(std::int32_t stream_id) override;
     void submit_trailers(std::int32_t stream_id, const http::FieldBlock& trailers) override;
-    void consume(std::int32_t stream_id, std::size_t bytes) override;
-    void set_window(std::int32_t stream_id, std::size_t bytes) override;
+    void offer(std::int32_t stream_id, std::size_t window, std::size_t unread) override;
+    [[nodiscard]] std::size_t largest_window() const override;
     void reset(std::int32_t stream_id) override;
     void released(H2Stream& stream) noexcept override;
 
@@ -66,6 +71,7 @@ public:
     };
     static const Library& library();
 
+    static int on_frame_send(nghttp2_session*, const nghttp2_frame*, void*) noexcept;
     static int on_begin_headers(nghttp2_session*, const nghttp2_frame*, void*) noexcept;
     static int on_header(nghttp2_session*,
                          const nghttp2_frame*,
@@ -109,6 +115,7 @@ public:
     const std::string address;
     TimePoint idle_since;
     TimePoint last_heard;
+    bool has_answered = false;     // a request, with the beginning of a head
     std::size_t open_streams = 0;  // leased, and not closed by nghttp2 yet
 
 private:
@@ -118,8 +125,21 @@ private:
     }
     void feed(Bytes bytes);
     void note_go_away(std::uint32_t error_code) noexcept;
+    void note_settings(bool ack) noexcept;
+    [[nodiscard]] std::int64_t promised(std::int32_t stream_id) const;
+    [[nodiscard]] std::size_t first_window() const;
+    void heed_memory();
+    void settle();
+    void refuse_held_back();
+    void expect_unwanted(std::int32_t stream_id);
+    [[nodiscard]] bool is_flood(Bytes bytes);
+    void end_flood() noexcept;
+    [[nodiscard]] bool is_unsent(const H2Stream& stream) const {
+        return nghttp2_session_find_stream(session_.get(), stream.id()) == nullptr;
+    }
     bool gather();
     void end(const Failure& why, SessionEnd cause) noexcept;
+    [[nodiscard]] Failure end_of_stream(const H2Stream& stream, const Failure& why) const;
     void note_end(SessionEnd cause) noexcept {
         if (end_cause_ == SessionEnd::none) end_cause_ = cause;
     }
@@ -135,13 +155,25 @@ private:
     SessionHandle session_;
     SessionListener* listener_ = nullptr;
     bool settings_seen_ = false;
+    bool has_answered_ = false;   // a response head came, whole
+    bool settings_out_ = true;    // ours have not been acknowledged
+    bool small_windows_ = false;  // by the last SETTINGS of ours: memory was short
     bool draining_ = false;
     bool ended_ = false;
     SessionEnd end_cause_ = SessionEnd::none;
-    bool ping_out_ = false;           // a PING has not been answered
-    bool tell_heard_ = false;         // the listener, once something is
-    bool capacity_moved_ = false;     // since the listener was told
-    std::int32_t reset_by_peer_ = 0;  // the stream of the last RST_STREAM that came
+    bool ping_out_ = false;                        // a PING has not been answered
+    bool tell_heard_ = false;                      // the listener, once something is
+    bool capacity_moved_ = false;                  // since the listener was told
+    std::int32_t reset_by_peer_ = 0;               // the stream of the last RST_STREAM that came
+    std::uint32_t error_told_ = NGHTTP2_NO_ERROR;  // by our GOAWAY
+
+    // What came in the input that is being fed, and is seen to after it
+    bool windows_moved_ = false;  // our SETTINGS count from now on
+    bool limits_moved_ = false;   // the peer's do
+
+    FrameHeads frame_heads_;
+    FrameAllowance frames_;
+    std::uint64_t unwanted_bytes_ = 0;  // that may still come on streams we have reset
 
     std::string output_;
     std::size_t written_ = 0;  // of output_

@@ -1,5 +1,6 @@
 #include "origin/h2_stream.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "nikawa/http/h1_body_decoder.hpp"
@@ -21,6 +22,7 @@ H2Stream::H2Stream(loop::Loop& loop, H2Connection& connection, const H2Limits& l
       received_(loop),
       sent_(loop),
       deadlines_(loop, *this),
+      body_(limits.memory),
       window_(limits.first_stream_window, limits.stream_window) {}
 
 void H2Stream::start(const StreamTimeouts& timeouts) {
@@ -34,7 +36,7 @@ void H2Stream::start(const StreamTimeouts& timeouts) {
     request_trailers_ = nullptr;
     section_ = Section::head;
     response_begun_ = head_complete_ = end_received_ = false;
-    interim_count_ = 0;
+    section_bytes_ = interim_count_ = 0;
     head_.clear();
     interim_.clear();
     framing_ = http::NoBody{};
@@ -142,9 +144,15 @@ Task<Result<Bytes>> H2Stream::receive_body() {
 // for so quick a holder.
 void H2Stream::ask_for_more() {
     const auto bytes = body_.drop_taken();
-    if (bytes == 0 || id_ == 0 || end_received_) return;
-    connection_.consume(id_, bytes);
-    if (body_.is_empty() && window_.grow(bytes)) connection_.set_window(id_, window_.bytes());
+    if (bytes == 0) return;
+    if (body_.is_empty() && window_.bytes() <= connection_.largest_window()) window_.grow(bytes);
+    renew_offer();
+}
+
+void H2Stream::renew_offer() {
+    if (id_ == 0 || end_received_) return;
+    const auto window = std::min(window_.bytes(), connection_.largest_window());
+    connection_.offer(id_, window, body_.unread());
 }
 
 void H2Stream::abandon(const Failure& why) noexcept {
@@ -183,8 +191,11 @@ void H2Stream::fail(const Failure& failure) {
 }
 
 void H2Stream::begin_head() {
-    section_ = head_complete_ ? Section::trailers : Section::head;
-    section_bytes_ = section_fields_ = 0;
+    if (head_complete_) {
+        section_ = Section::trailers;
+        section_bytes_ = 0;  // interim heads count with the final one: all of them are kept
+    }
+    section_fields_ = 0;
     response_begun_ = true;
 }
 
@@ -221,7 +232,10 @@ void H2Stream::end_head(bool end_of_stream) {
         if (!framing) return abandon(framing.error());
         framing_ = *framing;
         if (end_of_stream) {
-            if (std::holds_alternative<http::Chunked>(framing_)) framing_ = http::Sized{0};
+            if (std::holds_alternative<http::Chunked>(framing_)) {
+                framing_ = http::Sized{0};
+                head_.fields.add("content-length", "0");  // as HTTP/1.1 has to say it
+            }
             end_received_ = true;
         }
         if (const auto* sized = std::get_if<http::Sized>(&framing_)) response_left_ = sized->bytes;

@@ -26,10 +26,11 @@ public:
     /// The stream has request bytes, or their end, that it lacked before.
     virtual void resume_sending(std::int32_t stream_id) = 0;
     virtual void submit_trailers(std::int32_t stream_id, const http::FieldBlock& trailers) = 0;
-    /// `bytes` of the response body left the stream: the origin may send as many more.
-    virtual void consume(std::int32_t stream_id, std::size_t bytes) = 0;
-    /// The origin may have so many bytes under way or unread on the stream from now on.
-    virtual void set_window(std::int32_t stream_id, std::size_t bytes) = 0;
+    /// The origin may have `window` bytes under way or unread on the stream, which holds `unread`
+    /// of them.
+    virtual void offer(std::int32_t stream_id, std::size_t window, std::size_t unread) = 0;
+    /// The most that any window may be now.
+    [[nodiscard]] virtual std::size_t largest_window() const = 0;
     /// RST_STREAM(CANCEL); the stream hears no more of the session.
     virtual void reset(std::int32_t stream_id) = 0;
     /// The holder is done with the stream.
@@ -74,6 +75,8 @@ public:
     void end_head(bool end_of_stream);
     void take_data(Bytes data);
     void take_end();
+    /// What the origin may send on it has changed: offers it more if that is too little.
+    void renew_offer();
 
     // Lower half: the request body
     /// How many bytes of the body, at most `room`, can be framed now.
@@ -131,7 +134,7 @@ private:
     bool response_begun_ = false;
     bool head_complete_ = false;  // the final head is there
     bool end_received_ = false;
-    std::size_t section_bytes_ = 0;
+    std::size_t section_bytes_ = 0;  // of all heads, or of the trailers
     std::size_t section_fields_ = 0;
     http::ResponseHead head_;
     std::vector<http::ResponseHead> interim_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 namespace nikawa::origin {
 
@@ -42,5 +43,16 @@ private:
     std::size_t bytes_;
     std::size_t taken_ = 0;  // by a holder who kept up
 };
+
+/// How much to add to what an origin may still send, so that this and what is unread fill the
+/// window; 0 while that is less than half of it, because each addition is a frame. `promised` is
+/// negative after SETTINGS took away more than the origin had left (RFC 9113 §6.9.2).
+constexpr std::size_t window_increment(std::size_t window,
+                                       std::int64_t promised,
+                                       std::size_t unread) {
+    const auto whole = static_cast<std::int64_t>(window);
+    const auto missing = whole - promised - static_cast<std::int64_t>(unread);
+    return missing > 0 && missing >= whole / 2 ? static_cast<std::size_t>(missing) : 0;
+}
 
 }  // namespace nikawa::origin

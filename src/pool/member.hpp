@@ -55,6 +55,16 @@ public:
         return trust != Trust::doubtful && !session->is_retired();
     }
 
+    /// Whether it is not known yet if it is of use: it has neither answered nor lived for a while,
+    /// and if it has ended, then with an exchange that does not know of it yet.
+    [[nodiscard]] bool is_unproven(TimePoint now) const {
+        return !judged && trust == Trust::trusted && !session->has_answered() &&
+               now - made < shortest_useful_age;
+    }
+
+    // A session that its origin ends sooner, unused, is not dialled anew at once.
+    static constexpr Duration shortest_useful_age = std::chrono::seconds{2};
+
     [[nodiscard]] bool can_be_given_out() const {
         return trust == Trust::trusted && session->capacity() > 0;
     }
@@ -67,9 +77,11 @@ public:
     const net::IpAddress address;
     const TimePoint made;
     std::size_t exchanges = 0;
-    bool available = false;  // stands in the list
-    bool early = false;      // not confirmed by the origin
-    bool lost = false;       // takes no more streams, and what that teaches is learned
+    std::size_t counted_streams = 0;  // of those open, by the pool's sum
+    bool available = false;           // stands in the list
+    bool early = false;               // not confirmed by the origin
+    bool lost = false;                // takes no more streams, and what that teaches is learned
+    bool judged = false;              // whether it was of use
     Trust trust = Trust::trusted;
     TimePoint mistrusted_at{};             // when it lost the trust that it has not
     TimePoint owed_since{};                // when the first request after the last word was written

@@ -12,10 +12,8 @@ namespace {
 // shares one dial; over HTTP/1.1 the others are dialled for when that is known.
 constexpr std::size_t streams_of_an_unknown_session = 100;
 
-// Between two dials to an origin that is down.
-constexpr Duration first_pause = std::chrono::milliseconds{200};
-
 constexpr Failure closed_failure{Errc::pool_closed, Side::self};
+constexpr Failure failing{Errc::origin_failing, Side::origin};
 
 }  // namespace
 
@@ -65,6 +63,8 @@ OriginPool::OriginPool(loop::Loop& loop,
       limits_(limits),
       streams_per_session_(origin_.scheme == http::Scheme::https ? streams_of_an_unknown_session
                                                                  : 1),
+      back_off_(limits.jitter_seed),
+      retry_budget_(limits.retry_percent),
       next_upkeep_(loop.deadlines(), *this) {
     facts_.ping_interval = limits.ping_interval;
 }
@@ -72,7 +72,7 @@ OriginPool::OriginPool(loop::Loop& loop,
 OriginPool::~OriginPool() { assert(is_empty() && "a pool outlives its sessions and waiters"); }
 
 std::optional<Acquired> OriginPool::try_acquire(Repeatable repeatable) {
-    if (closed_ || available_.empty() || !waiters_.empty()) return std::nullopt;
+    if (closed_ || available_.empty() || !waiters_.empty() || !has_room()) return std::nullopt;
     Member* const member = pick(repeatable);
     if (member == nullptr) return std::nullopt;
     auto acquired = open_on(*member);
@@ -85,6 +85,11 @@ std::optional<Acquired> OriginPool::try_acquire(Repeatable repeatable) {
 Task<Result<Acquired>> OriginPool::acquire(Waiter& waiter, Deadline deadline) {
     if (closed_) co_return closed_failure;
     if (auto acquired = try_acquire(waiter.repeatable_)) co_return std::move(*acquired);
+    if (fails_fast()) {
+        was_refused_ = true;
+        look_after();
+        co_return failing;
+    }
     if (waiters_.size() >= limits_.max_waiters) co_return Failure{Errc::pool_full, Side::self};
     waiter.pool_ = this;
     waiter.place_ = waiters_.insert(waiters_.end(), &waiter);
@@ -122,8 +127,11 @@ OriginPool::Member* OriginPool::pick(Repeatable repeatable) const {
 }
 
 void OriginPool::start_dials() {
-    if (pauses_after_failure()) return look_after();
+    if (!may_dial_for_waiters()) return look_after();
     auto now = counts();
+    // Who waits because too many exchanges are under way waits for one of them, not for a session.
+    const auto room = limits_.max_exchanges - std::min(streams_, limits_.max_exchanges);
+    now.waiters = std::min(now.waiters, room);
     for (const Member* member : members_) {
         if (member->trust != Member::Trust::trusted) {
             --now.sessions;  // nobody could be served beside it
@@ -132,10 +140,13 @@ void OriginPool::start_dials() {
             ++now.dials;
         }
     }
-    start_dials(dials_wanted(now, limits_.upkeep.max_sessions), reason_to_wait());
+    auto wanted = dials_wanted(now, limits_.upkeep.max_sessions);
+    if (back_off_.is_out(loop_.now())) wanted = std::min<std::size_t>(wanted, 1);
+    start_dials(wanted, reason_to_wait());
 }
 
 void OriginPool::start_dials(std::size_t count, DialReason reason) {
+    if (count > 0 && dials_ == 0) dialling_since_ = loop_.now();
     for (; count > 0; --count) {
         ++dials_;
         if (reason == DialReason::at_start) ++starting_dials_;
@@ -149,49 +160,16 @@ Task<void> OriginPool::dial_and_serve(DialReason reason) {
     const bool early = limits_.early_data && members_.empty() && !waiters_.empty() &&
                        waiters_.front()->repeatable_ == Repeatable::yes;
     const auto mode = early ? net::DialMode::early : net::DialMode::plain;
+    const TimePoint began = loop_.now();
     auto dialled = co_await factory_.dial(origin_, mode);
     --dials_;
     if (reason == DialReason::at_start) --starting_dials_;
     if (!dialled) {
-        dial_failed(dialled.error());
+        dial_failed(dialled.error(), began);
         co_return;
     }
     if (dialled->resumed) ++counters_.resumed_dials;
     co_await serve_session(std::move(*dialled));
-}
-
-// Who waits has nothing coming but what another dial or a busy session may give.
-void OriginPool::dial_failed(const Failure& why) {
-    ++counters_.failed_dials;
-    last_loss_ = DialReason::dial_failed;
-    last_dial_failure_ = loop_.now();
-    back_off();
-    const bool has_hope =
-        std::ranges::any_of(members_, [](const Member* member) { return member->is_promising(); });
-    if (dials_ == 0 && !has_hope && !may_come_back()) fail_waiters(why);
-    look_after();
-}
-
-// An origin that is down is asked again after an eighth of the time it has been so: it is noticed
-// soon that it is back, and it is not hammered.
-void OriginPool::back_off() {
-    constexpr Duration longest_pause = std::chrono::minutes{1};
-    const TimePoint now = loop_.now();
-    if (!failing_since_) failing_since_ = now;
-    const auto pause =
-        std::clamp<Duration>((now - *failing_since_) / 8, first_pause, longest_pause);
-    retry_dials_at_ = Deadline{now + pause};
-}
-
-// An origin that worked until a moment ago may be restarting: nothing was sent, so who waits may
-// wait a little longer.
-bool OriginPool::may_come_back() const {
-    constexpr Duration time_to_restart = std::chrono::seconds{3};
-    return facts_.protocol && failing_since_ && loop_.now() - *failing_since_ < time_to_restart;
-}
-
-bool OriginPool::pauses_after_failure() const {
-    return may_come_back() && loop_.now() < last_dial_failure_ + first_pause;
 }
 
 Task<void> OriginPool::serve_session(origin::DialledSession dialled) {
@@ -212,10 +190,13 @@ Task<void> OriginPool::serve_session(origin::DialledSession dialled) {
     co_await member.session->run(member);
 
     take_off(member);
+    judge_use(member);
+    streams_ -= member.counted_streams;
     std::erase(members_, &member);
     // Beside early data nobody else has seen that the address did not answer.
     if (member.early) factory_.dialer().avoid(origin_, member.address);
     if (closed_) co_return;
+    serve_waiters();  // its streams have made room
     start_dials();
     look_after();
 }
@@ -231,7 +212,8 @@ Acquired OriginPool::open_on(Member& member) {
     ++member.exchanges;
     ++counters_.exchanges;
     last_used_ = loop_.now();
-    failing_since_.reset();
+    retry_budget_.note_exchange(loop_.now());
+    note_streams(member);
     member.note_request(loop_.now());
     if (member.session->capacity() == 0) take_off(member);
     if (member.exchanges == facts_.request_limit.at(loop_.now()) * 9 / 10) look_after();
@@ -258,6 +240,8 @@ void OriginPool::note_idle(const Member& member) {
 
 // Puts a session where its capacity says it belongs, and gives out what became free.
 void OriginPool::update(Member& member) noexcept {
+    note_streams(member);
+    judge_use(member);
     if (!member.can_be_given_out()) {
         take_off(member);
     } else if (!member.available) {
@@ -279,7 +263,7 @@ void OriginPool::serve_waiters() {
     // To all who waited for its dial a session is fresh, however many share it.
     const auto fresh = [](const Member& member) { return member.exchanges == 0; };
     std::vector<Member*> fresh_members;
-    for (auto at = waiters_.begin(); at != waiters_.end() && !available_.empty();) {
+    for (auto at = waiters_.begin(); at != waiters_.end() && !available_.empty() && has_room();) {
         Waiter& waiter = **at++;
         Member* const member = pick(waiter.repeatable_);
         if (member == nullptr) continue;
@@ -320,10 +304,10 @@ PoolCounts OriginPool::counts() const {
             .streams_per_session = streams_per_session_};
 }
 
-std::size_t OriginPool::exchanges() const {
-    std::size_t streams = waiters_.size();
-    for (const Member* member : members_) streams += member->session->streams();
-    return streams;
+// Keeps the sum up to date: after whatever may have changed the member's.
+void OriginPool::note_streams(Member& member) noexcept {
+    const auto before = std::exchange(member.counted_streams, member.session->streams());
+    streams_ = streams_ + member.counted_streams - before;
 }
 
 // A peak that was not seen before may call for more sessions.

@@ -15,6 +15,7 @@ OriginCounters& OriginCounters::operator+=(const OriginCounters& other) {
     resumed_dials += other.resumed_dials;
     doubts += other.doubts;
     for (const auto& [code, count] : other.retries) retries[code] += count;
+    retries_refused += other.retries_refused;
     saved += other.saved;
     return *this;
 }

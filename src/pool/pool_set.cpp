@@ -74,6 +74,7 @@ void PoolSet::expire() noexcept {
 
 bool PoolSet::is_forgettable(const OriginPool& pool) const {
     if (!pool.is_empty() || pool.is_warm()) return false;
+    if (pool.is_failing() && pools_.size() <= most_pools) return false;
     const auto used = pool.last_used();
     return !used || loop_.now() - *used >= memory || pools_.size() > most_pools;
 }

@@ -13,9 +13,6 @@ namespace {
 // then.
 constexpr Duration shortest_patience = std::chrono::milliseconds{500};
 
-// A session that its origin ends sooner, unused, is not dialled anew at once.
-constexpr Duration shortest_useful_age = std::chrono::seconds{2};
-
 }  // namespace
 
 void OriginPool::pin() {
@@ -67,9 +64,7 @@ void OriginPool::upkeep() {
         }
         if (member->session->is_retired()) continue;
         facts_.request_limit.note_carried(member->exchanges);
-        const bool is_useful = member->trust == Member::Trust::trusted &&
-                               loop_.now() - member->made >= shortest_useful_age;
-        if (is_useful) failing_since_.reset();
+        judge_use(*member);
         members.push_back(member);
         views.push_back(member->view(loop_.now()));
     }
@@ -83,9 +78,9 @@ void OriginPool::upkeep() {
     idle_horizon_ = plan.idle_horizon;
     Deadline next = Deadline::none();
     if (plan.next != Duration::max()) next = Deadline{loop_.now() + plan.next};
-    const bool may_retry = retry_dials_at_.at() <= loop_.now();
-    if (!waiters_.empty() && may_retry) start_dials();
-    if (!may_retry) next = std::min(next, retry_dials_at_);
+    fail_while_out();
+    if (!waiters_.empty() && may_dial_for_waiters()) start_dials();
+    next = std::min(next, next_look_at_outage());
     if (is_warm()) {
         next = std::min(next, factory_.dialer().keep_resolved(origin_));
         if (!pinned_) next = std::min(next, Deadline{*last_used_ + limits_.keep_warm});
@@ -95,12 +90,16 @@ void OriginPool::upkeep() {
 
 UpkeepFacts OriginPool::upkeep_facts(const std::vector<SessionView>& views) const {
     const TimePoint now = loop_.now();
+    const bool has_later = std::ranges::any_of(members_, [this](const Member* member) {
+        return !member->session->is_retired() && back_off_.is_later(member->made);
+    });
+    const bool is_tried = back_off_.is_out(now) && attempts_under_way() > 0;
     return {.sessions = views,
             .dials = dials_,
             .leaving = members_.size() - views.size(),
             .is_warm = is_warm(),
-            .may_dial = retry_dials_at_.at() <= now,
-            .is_failing = failing_since_ && views.empty(),
+            .may_dial = back_off_.next_unasked() <= now && !is_tried,
+            .is_failing = back_off_.is_failing(now) && !has_later,
             .recent_peak = facts_.peak.at(now),
             .streams_per_session = streams_per_session_,
             .round_trip = facts_.round_trip.get(),
@@ -113,12 +112,6 @@ UpkeepFacts OriginPool::upkeep_facts(const std::vector<SessionView>& views) cons
 // What it teaches that a session takes no more streams.
 void OriginPool::learn_from_loss(const Member& member) {
     const auto& session = *member.session;
-    const Duration age = loop_.now() - member.made;
-    if (member.exchanges == 0 && age < shortest_useful_age) {
-        if (session.end_cause() != origin::SessionEnd::ours) back_off();
-    } else if (member.made >= retry_dials_at_.at()) {
-        failing_since_.reset();
-    }
     switch (session.end_cause()) {
         case origin::SessionEnd::idle_closed:
             facts_.idle_limit.note_closed(loop_.now(), loop_.now() - session.idle_since());
@@ -227,7 +220,8 @@ OriginStatus OriginPool::status() const {
                         .is_warm = is_warm(),
                         .round_trip = facts_.round_trip.get(),
                         .dial_time = facts_.dial_time,
-                        .idle_limit = facts_.idle_limit.at(loop_.now())};
+                        .idle_limit = facts_.idle_limit.at(loop_.now()),
+                        .outage = outage()};
     for (const Member* member : members_) {
         const auto streams = member->session->streams();
         status.streams += streams;

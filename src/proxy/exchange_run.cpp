@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "nikawa/proxy/may_resend.hpp"
-#include "nikawa/proxy/own_answer.hpp"
+#include "proxy/max_forwards.hpp"
 
 namespace nikawa::proxy {
 namespace {
@@ -23,12 +23,17 @@ std::string_view protocol_text(net::Protocol protocol) {
     return protocol == net::Protocol::http_2 ? "h2" : "http/1.1";
 }
 
+// Requests that another reader could read in another way, and what is after them, too.
+constexpr bool spoils_the_connection(Errc code) {
+    return code == Errc::bad_head || code == Errc::bad_host || code == Errc::tunnel_refused;
+}
+
 }  // namespace
 
 ExchangeRun::ExchangeRun(Forwarder& forwarder, client::ClientExchange& exchange)
     : forwarder_(forwarder),
       exchange_(exchange),
-      body_(forwarder.loop_, exchange, forwarder.settings_.replay_bytes) {
+      body_(forwarder.loop_, exchange, forwarder.settings_.replay_bytes, forwarder.memory_) {
     record_.time = forwarder.wall_clock_();
     choose_request_id();
 }
@@ -53,6 +58,11 @@ void ExchangeRun::choose_request_id() {
 
 Task<void> ExchangeRun::forward() {
     auto done = prepare();
+    if (done && final_answer_) {
+        co_await send_own(std::move(*final_answer_));
+        log();
+        co_return;
+    }
     if (done) done = co_await run_attempts();
     if (!done) co_await answer(done.error());
     log();
@@ -68,9 +78,12 @@ Task<void> ExchangeRun::refuse(Failure failure) {
 Result<void> ExchangeRun::prepare() {
     auto& head = exchange_.head();
     const auto& settings = forwarder_.settings_;
+    const auto reach = count_down_forwards(head);
+    if (reach && *reach == Reach::here) final_answer_ = final_answer(head);
     const auto normalized = normalize_target(head);
     host_ = head.fields.find(http::FieldId::host).value_or("");
     if (!normalized) return normalized;
+    if (!reach) return reach.error();
     if (is_loop(head, settings.identity.via_name)) {
         return Failure{Errc::loop_detected, Side::client};
     }
@@ -82,8 +95,11 @@ Result<void> ExchangeRun::prepare() {
         origin_ = std::move(*mapped);
     }
     origin_text_ = origin_.to_string();
+    if (settings.targets != nullptr) {
+        if (const auto refused = settings.targets->refuse(origin_)) return *refused;
+    }
     // An HTTP/1.0 client need not name anyone.
-    const bool keeps_host = settings.fixed_origin && !host_.empty();
+    const bool keeps_host = settings.fixed_origin && head.fields.find(http::FieldId::host);
     if (keeps_host && !is_authority(host_)) return Failure{Errc::bad_host, Side::client};
     const std::string authority = keeps_host ? host_ : origin_.authority();
     to_origin(head, authority, request_id(), settings.identity);
@@ -91,6 +107,10 @@ Result<void> ExchangeRun::prepare() {
 }
 
 Task<Result<void>> ExchangeRun::run_attempts() {
+    if (forwarder_.memory_.is_full()) {
+        forwarder_.memory_.note_refusal();
+        co_return Failure{Errc::memory_exhausted, Side::self};
+    }
     const auto fetched = co_await body_.prefetch();
     if (!fetched) co_return fetched;
     exchange_.watch_client(this);
@@ -100,7 +120,7 @@ Task<Result<void>> ExchangeRun::run_attempts() {
         if (client_gone_) co_return gone;
         if (!stream_.lease) co_return done;  // no session could be had: the pool has tried
         if (std::exchange(repeat_confirmed_, false)) {
-            pool().note_retry(done.error().code);
+            pool().try_retry(done.error().code, pool::RetryCost::free);
             continue;
         }
         const FailedAttempt failed{
@@ -111,7 +131,7 @@ Task<Result<void>> ExchangeRun::run_attempts() {
             .request_is_whole = body_.is_whole(),
             .attempts = record_.attempts};
         if (!may_resend(failed)) co_return done;
-        pool().note_retry(done.error().code);
+        if (!pool().try_retry(failed.failure.code, retry_cost(failed))) co_return done;
     }
 }
 
@@ -143,7 +163,10 @@ Task<Result<void>> ExchangeRun::acquire() {
             *waiter_, Deadline::after(began, forwarder_.settings_.acquire_timeout));
         waiter_.reset();
         record_.wait += loop.now() - began;
-        if (!served) co_return served.error();
+        if (!served) {
+            if (served.error().code == Errc::origin_failing) outage_ = this->pool().outage();
+            co_return served.error();
+        }
         stream_ = std::move(*served);
     }
     note_stream();
@@ -193,6 +216,9 @@ Task<Result<void>> ExchangeRun::exchange_messages() {
     record_.status = (*head)->status;
     const http::BodyFraming framing = stream_.lease->response_framing();  // of who has answered
     to_client(**head, request_id(), forwarder_.settings_.identity);
+    if (!(*head)->fields.find(http::FieldId::date)) {
+        add_date((*head)->fields, forwarder_.wall_clock_());
+    }
     exchange_.begin_response(**head, framing);
     co_return co_await relay_body(framing);
 }
@@ -215,15 +241,17 @@ Task<Result<http::ResponseHead*>> ExchangeRun::receive_final_head() {
 Task<Result<http::ResponseHead*>> ExchangeRun::receive_first_head() {
     auto head = co_await stream_.lease->receive_head();
     if (head || head.error().code != Errc::path_in_doubt) co_return head;
-    const bool may_repeat = is_idempotent(exchange_.head().method) && !body_.is_streamed();
-    if (may_repeat) co_return co_await race_against_doubted();
+    const bool may_repeat =
+        is_idempotent(exchange_.head().method) && !body_.is_streamed() && body_.is_whole();
+    if (may_repeat && pool().try_retry(Errc::path_in_doubt, pool::RetryCost::counted)) {
+        co_return co_await race_against_doubted();
+    }
     co_return co_await receive_head_despite_doubt(*stream_.lease);
 }
 
 Task<Result<http::ResponseHead*>> ExchangeRun::race_against_doubted() {
     constexpr Failure lost{Errc::abandoned, Side::self};
     record_.hedged = true;
-    pool().note_retry(Errc::path_in_doubt);
     DoubtedListener& listener = *this;
     doubted_.emplace(forwarder_.loop_, std::move(stream_), listener);
     doubted_->start();
@@ -281,16 +309,24 @@ Task<Result<void>> ExchangeRun::relay_body(http::BodyFraming framing) {
 Task<void> ExchangeRun::answer(Failure failure) {
     stream_.lease.reset();  // whatever the client does now holds nobody else
     record_.failure = failure;
+    const bool is_out = failure.code == Errc::origin_failing && outage_;
+    const pool::Outage* const outage = is_out ? &*outage_ : nullptr;
+    if (is_out) record_.failure_detail = failure_detail_ = reason_of(failure, outage);
     const unsigned status = status_of(failure);
     if (exchange_.has_response_begun() || status == 499) {
         if (!exchange_.has_response_begun() || failure.side == Side::client) record_.status = 499;
         exchange_.break_off();
         co_return;
     }
-    record_.status = status;
-    const auto& identity = forwarder_.settings_.identity;
-    auto own = own_answer(failure, origin_text_, request_id(), identity.via_name);
-    own.head.fields.set(identity.request_id_field, request_id());
+    if (spoils_the_connection(failure.code)) exchange_.close_after_response();
+    const auto& via_name = forwarder_.settings_.identity.via_name;
+    co_await send_own(own_answer(failure, origin_text_, request_id(), via_name, outage));
+}
+
+Task<void> ExchangeRun::send_own(OwnAnswer own) {
+    record_.status = own.head.status;
+    own.head.fields.set(forwarder_.settings_.identity.request_id_field, request_id());
+    add_date(own.head.fields, forwarder_.wall_clock_());
     static const http::FieldBlock no_trailers;
     http::BodyFraming framing = http::Sized{own.body.size()};
     if (exchange_.head().method == "HEAD") framing = http::NoBody{};

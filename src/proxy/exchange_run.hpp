@@ -6,6 +6,7 @@
 #include <string>
 
 #include "nikawa/proxy/forwarder.hpp"
+#include "nikawa/proxy/own_answer.hpp"
 #include "proxy/doubted_attempt.hpp"
 #include "proxy/request_body.hpp"
 
@@ -40,6 +41,7 @@ private:
     void note_stream();
     Task<Result<void>> relay_body(http::BodyFraming framing);
     Task<void> answer(Failure failure);
+    Task<void> send_own(OwnAnswer own);
     void log();
     void peer_closed() noexcept override;
     void doubted_answered() noexcept override { give_up_attempt({Errc::abandoned, Side::self}); }
@@ -57,11 +59,14 @@ private:
     std::string origin_text_;
     std::array<char, longest_request_id> id_;  // the request's; the first id_bytes_ of it
     std::size_t id_bytes_ = 0;
+    std::optional<OwnAnswer> final_answer_;  // nobody else is asked
     bool id_is_ours_ = false;
 
     std::optional<pool::Waiter> waiter_;  // while a stream is waited for
     pool::Acquired stream_;
     std::optional<DoubtedAttempt> doubted_;  // while the request is repeated beside it
+    std::optional<pool::Outage> outage_;     // why no stream could be had, if that is known
+    std::string failure_detail_;
     bool was_too_early_ = false;     // the origin wants it on a confirmed session (RFC 8470 §5.2)
     bool repeat_confirmed_ = false;  // and has not had it there yet
     bool client_gone_ = false;

@@ -9,13 +9,15 @@ Forwarder::Forwarder(loop::Loop& loop,
                      pool::PoolSet& pools,
                      telemetry::AccessLog& log,
                      RequestIdSource ids,
-                     WallClock wall_clock)
+                     WallClock wall_clock,
+                     MemoryBudget& memory)
     : loop_(loop),
       settings_(settings),
       pools_(pools),
       log_(log),
       ids_(ids),
-      wall_clock_(wall_clock) {}
+      wall_clock_(wall_clock),
+      memory_(memory) {}
 
 Task<void> Forwarder::handle(client::ClientExchange& exchange) {
     ExchangeRun run{*this, exchange};

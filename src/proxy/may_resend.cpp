@@ -20,11 +20,17 @@ bool may_resend(const FailedAttempt& attempt) {
     if (!attempt.request_is_whole || attempt.response_begun) return false;
     switch (attempt.failure.code) {
         case Errc::stream_refused: return attempt.attempts < most_attempts;
+        case Errc::tls_failed:  // behind the handshake
         case Errc::peer_closed:
             return attempt.session_reused && attempt.attempts < most_attempts &&
                    is_idempotent(attempt.method);
         default: return false;
     }
+}
+
+pool::RetryCost retry_cost(const FailedAttempt& attempt) {
+    const bool is_sent_back = attempt.failure.code == Errc::stream_refused;
+    return is_sent_back && attempt.attempts == 1 ? pool::RetryCost::free : pool::RetryCost::counted;
 }
 
 }  // namespace nikawa::proxy

@@ -1,5 +1,11 @@
 #include "nikawa/proxy/own_answer.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+#include "nikawa/net/tls_alert.hpp"
+
 namespace nikawa::proxy {
 namespace {
 
@@ -24,6 +30,14 @@ constexpr Verdict verdict(Errc code) {
                     "http_request_error",
                     "Expected the origin's name followed by a marker label, as in "
                     "'Host: api.example.com.ccnproxy-https' for https://api.example.com."};
+        case Errc::bad_version: return {505, "http_request_error", "Send an HTTP/1.1 request."};
+        case Errc::bad_expectation:
+            return {417, "http_request_error", "Send no Expect but '100-continue'."};
+        case Errc::tunnel_refused:
+            return {501,
+                    "http_request_error",
+                    "Send plain HTTP and name the origin, as in "
+                    "'Host: api.example.com.ccnproxy-https' for https://api.example.com."};
         case Errc::head_timed_out:
             return {408, "http_request_error", "Send the whole head without a pause."};
         case Errc::request_body_timed_out:
@@ -40,6 +54,32 @@ constexpr Verdict verdict(Errc code) {
         case Errc::abandoned: return {499, "", ""};
         case Errc::loop_detected:
             return {508, "proxy_loop_detected", "Check what the origin's name resolves to."};
+        case Errc::client_denied:
+            return {403,
+                    "http_request_denied",
+                    "The operator can let this client in with --allow-client."};
+        case Errc::target_denied:
+            return {403,
+                    "http_request_denied",
+                    "The operator decides by --allow-target, --deny-target and --allow-port."};
+        case Errc::address_denied:
+            return {403,
+                    "destination_ip_prohibited",
+                    "The operator decides by --allow-target and --deny-target."};
+        case Errc::too_many_connections:
+            return {503,
+                    "connection_limit_reached",
+                    "Try again in a moment; the operator can raise --max-conns."};
+        case Errc::descriptors_exhausted:
+            return {503,
+                    "proxy_internal_error",
+                    "Try again in a moment; the operator can raise the limit of open files."};
+        case Errc::memory_exhausted:
+            return {503,
+                    "proxy_internal_error",
+                    "Try again in a moment; the operator can raise --max-body-memory."};
+        case Errc::origin_failing:
+            return {503, "destination_unavailable", "Try again later; look at the origin."};
         case Errc::pool_full: return {503, "connection_limit_reached", "Try again in a moment."};
         case Errc::pool_closed: return {503, "http_request_denied", "Try again in a moment."};
         case Errc::acquire_timed_out:
@@ -82,7 +122,34 @@ std::string quoted(std::string_view text) {
     return out.append("\"");
 }
 
+// In whole seconds.
+std::int64_t wait_before_retry(const pool::Outage* outage) {
+    const auto wait = outage == nullptr ? Duration::zero() : outage->next_attempt_in;
+    return std::max<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(wait).count(), 1);
+}
+
+// "12.3 s", and from a hundred on in whole ones.
+std::string seconds_text(Duration time) {
+    constexpr std::int64_t tenths_from_where_on_whole = 1000;
+    const auto tenths = time / std::chrono::milliseconds{100};
+    std::string text = std::to_string(tenths / 10);
+    if (tenths < tenths_from_where_on_whole) text.append(".").append(std::to_string(tenths % 10));
+    return text.append(" s");
+}
+
 }  // namespace
+
+std::string reason_of(const Failure& failure, const pool::Outage* outage) {
+    std::string reason = describe(failure);
+    if (outage == nullptr) return reason;
+    reason.append(": for ").append(seconds_text(outage->lasting)).append(" ");
+    reason.append(describe(outage->last));
+    if (outage->next_attempt_in == Duration::zero())
+        return reason.append("; an attempt is under way");
+    return reason.append("; the next attempt is in ")
+        .append(std::to_string(wait_before_retry(outage)))
+        .append(" s");
+}
 
 unsigned status_of(const Failure& failure) {
     if (failure.code == Errc::write_timed_out && failure.side == Side::client) return 499;
@@ -92,12 +159,15 @@ unsigned status_of(const Failure& failure) {
 OwnAnswer own_answer(const Failure& failure,
                      std::string_view origin,
                      std::string_view request_id,
-                     std::string_view via_name) {
+                     std::string_view via_name,
+                     const pool::Outage* outage) {
     Verdict found = verdict(failure.code);
     if (failure.cause == boost::system::errc::connection_refused) {
         found.proxy_status = "connection_refused";
     }
-    const std::string reason = describe(failure);
+    const auto alert = net::received_alert(failure.cause);
+    if (alert) found.proxy_status = "tls_alert_received";
+    const std::string reason = reason_of(failure, outage);
 
     OwnAnswer answer;
     answer.body.append(std::to_string(found.status))
@@ -114,10 +184,14 @@ OwnAnswer own_answer(const Failure& failure,
     auto& fields = answer.head.fields;
     fields.add("Content-Type", "text/plain; charset=utf-8");
     fields.add("Content-Length", std::to_string(answer.body.size()));
-    if (found.status == 503) fields.add("Retry-After", "1");
+    if (found.status == 503) fields.add("Retry-After", std::to_string(wait_before_retry(outage)));
     if (!found.proxy_status.empty()) {
         std::string value{via_name};
         value.append("; error=").append(found.proxy_status);
+        if (alert) {
+            value.append("; alert-id=").append(std::to_string(alert->id));
+            value.append("; alert-message=").append(quoted(alert->name));
+        }
         value.append("; details=").append(quoted(reason));
         fields.add("Proxy-Status", value);
     }

@@ -20,6 +20,7 @@ Task<Result<void>> RequestBody::prefetch() {
         if (!piece) co_return piece.error();
         if (piece->empty()) break;
         kept_.append(*piece);
+        share_.set(kept_.capacity());
     }
     complete_ = true;
     co_return Result<void>{};
@@ -76,6 +77,7 @@ void RequestBody::keep(Bytes piece) {
         whole_ = false;
         std::string{}.swap(kept_);
     }
+    share_.set(kept_.capacity());
 }
 
 }  // namespace nikawa::proxy

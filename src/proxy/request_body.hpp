@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "nikawa/base/memory_budget.hpp"
 #include "nikawa/client/client_exchange.hpp"
 #include "nikawa/loop/loop.hpp"
 #include "nikawa/origin/origin_stream.hpp"
@@ -12,8 +13,16 @@ namespace nikawa::proxy {
 /// client is kept, as long as it is little, so that a second attempt can send it again.
 class RequestBody {
 public:
-    RequestBody(loop::Loop& loop, client::ClientExchange& exchange, std::size_t replay_bytes)
-        : loop_(loop), exchange_(exchange), replay_bytes_(replay_bytes), ended_(loop) {}
+    /// What it keeps, at most `replay_bytes`, is counted in `memory`.
+    RequestBody(loop::Loop& loop,
+                client::ClientExchange& exchange,
+                std::size_t replay_bytes,
+                MemoryBudget& memory)
+        : loop_(loop),
+          exchange_(exchange),
+          replay_bytes_(replay_bytes),
+          share_(&memory),
+          ended_(loop) {}
 
     /// Whether there is a body that is not complete in memory, so that it must be sent while the
     /// response is waited for.
@@ -46,6 +55,7 @@ private:
     client::ClientExchange& exchange_;
     std::size_t replay_bytes_;
     std::string kept_;
+    BudgetShare share_;
     bool whole_ = true;                       // kept_ is all that was taken
     bool complete_ = false;                   // nothing more is to be taken
     origin::OriginStream* stream_ = nullptr;  // from start() to the end of run()

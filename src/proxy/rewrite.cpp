@@ -1,6 +1,10 @@
 #include "nikawa/proxy/rewrite.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "nikawa/http/body_framing.hpp"
 
 namespace nikawa::proxy {
 namespace {
@@ -28,11 +32,16 @@ bool is_connection_specific(FieldId id) {
 // at every field.
 constexpr std::size_t most_listed = 64;
 
-// Names that Connection lists although a message needs them: a sender that does so errs or attacks,
-// and the field stays. The request id is for the whole way.
+// Names that Connection lists although a message needs them, or although they guard against loops:
+// a sender that does so errs or attacks, and the field stays. The request id is for the whole way.
 bool is_never_dropped(FieldId id, std::string_view name, const Identity& identity) {
-    return id == FieldId::host || id == FieldId::content_length ||
-           http::equal_ignoring_case(name, identity.request_id_field);
+    switch (id) {
+        case FieldId::content_length:
+        case FieldId::host:
+        case FieldId::max_forwards:
+        case FieldId::via: return true;
+        default: return http::equal_ignoring_case(name, identity.request_id_field);
+    }
 }
 
 // The names listed in Connection fields that are not connection-specific by themselves; nearly
@@ -83,11 +92,19 @@ void add_via(FieldBlock& fields, http::Version received, std::string_view via_na
 }  // namespace
 
 bool is_authority(std::string_view text) {
-    const auto may_stand = [](char c) {
+    const bool is_bracketed = text.starts_with('[');  // an IPv6 address
+    const auto host_end = is_bracketed ? text.find(']') : std::min(text.find(':'), text.size());
+    if (host_end == text.npos) return false;
+    const auto host = text.substr(is_bracketed, host_end - is_bracketed);
+    const auto may_stand = [&](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               std::string_view{".-_:[]"}.find(c) != std::string_view::npos;
+               std::string_view{is_bracketed ? ":." : ".-_"}.find(c) != std::string_view::npos;
     };
-    return !text.empty() && std::all_of(text.begin(), text.end(), may_stand);
+    if (host.empty() || !std::ranges::all_of(host, may_stand)) return false;
+    const auto rest = text.substr(host_end + is_bracketed);
+    if (rest.empty()) return true;
+    const auto port = http::parse_decimal(rest.substr(1));
+    return rest.starts_with(':') && port && *port >= 1 && *port <= 65535;
 }
 
 Result<void> normalize_target(http::RequestHead& head) {
@@ -96,7 +113,8 @@ Result<void> normalize_target(http::RequestHead& head) {
     const std::string_view target = head.target;
     // CONNECT has a form of its own, and an answer that would turn a pooled connection into a
     // tunnel (RFC 9110 §9.3.6). A fragment is never sent (RFC 9112 §3.2).
-    if (head.method == "CONNECT" || target.find('#') != target.npos) return bad_target;
+    if (head.method == "CONNECT") return Failure{Errc::tunnel_refused, Side::client};
+    if (target.find('#') != target.npos) return bad_target;
     if (target.starts_with('/')) return {};
     if (target == "*") {
         if (head.method != "OPTIONS") return bad_target;
@@ -106,6 +124,9 @@ Result<void> normalize_target(http::RequestHead& head) {
     const auto rest = target.substr(scheme.size());
     const auto authority = rest.substr(0, rest.find_first_of("/?"));
     if (!is_authority(authority)) return bad_target;
+    // The Host that is replaced is checked all the same (RFC 9112 §3.2).
+    const auto host = head.fields.find(FieldId::host);
+    if (host && !is_authority(*host)) return Failure{Errc::bad_host, Side::client};
     head.fields.set("Host", authority);
     const auto path_and_query = rest.substr(authority.size());
     std::string target_now{path_and_query.starts_with('/') ? "" : "/"};
@@ -149,6 +170,30 @@ void to_client(http::ResponseHead& head, std::string_view request_id, const Iden
     });
     head.fields.set(identity.request_id_field, request_id);
     add_via(head.fields, head.version, identity.via_name);
+}
+
+void add_date(http::FieldBlock& fields, std::chrono::system_clock::time_point now) {
+    namespace chrono = std::chrono;
+    constexpr const char* weekdays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    constexpr const char* months[] = {
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    const auto day = chrono::floor<chrono::days>(now);
+    const chrono::year_month_day date{day};
+    if (date.year() < chrono::year{2000} || fields.find(FieldId::date)) return;
+    const chrono::hh_mm_ss time{chrono::floor<chrono::seconds>(now - day)};
+    // IMF-fixdate (RFC 9110 §5.6.7), in English wherever we run.
+    std::array<char, sizeof "Sun, 06 Nov 1994 08:49:37 GMT" + 4> text{};
+    const int size = std::snprintf(text.data(),
+                                   text.size(),
+                                   "%s, %02u %s %04d %02d:%02d:%02d GMT",
+                                   weekdays[chrono::weekday{day}.c_encoding()],
+                                   static_cast<unsigned>(date.day()),
+                                   months[static_cast<unsigned>(date.month()) - 1],
+                                   static_cast<int>(date.year()),
+                                   static_cast<int>(time.hours().count()),
+                                   static_cast<int>(time.minutes().count()),
+                                   static_cast<int>(time.seconds().count()));
+    fields.add("Date", {text.data(), static_cast<std::size_t>(size)});
 }
 
 }  // namespace nikawa::proxy

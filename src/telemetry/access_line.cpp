@@ -273,7 +273,10 @@ void append_line(std::string& out,
                  LogFormat format,
                  SecondText& second) {
     const auto time = second_text(record.time, second);
-    const auto error_detail = record.failure ? describe(*record.failure) : std::string{};
+    std::string described;
+    if (record.failure && record.failure_detail.empty()) described = describe(*record.failure);
+    const std::string_view error_detail =
+        record.failure_detail.empty() ? std::string_view{described} : record.failure_detail;
     std::size_t value_bytes = time.size() + error_detail.size();
     for (const auto value : {record.client_address,
                              record.method,

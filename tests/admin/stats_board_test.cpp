@@ -80,12 +80,13 @@ protected:
     pool::PoolSet pools{loop, factory, {}};
     telemetry::HttpStats own{10, 1};
     telemetry::HttpStats other{10, 1};
+    MemoryBudget memory{1000};
 };
 
 TEST_F(StatsReporterTest, TellsItsOwnFiguresAsOfNowAndThoseThatOthersPublished) {
     StatsBoard board{2};
-    const StatsReporter mine{board, 0, pools, own};
-    StatsReporter others{board, 1, pools, other};
+    const StatsReporter mine{board, 0, pools, own, memory};
+    StatsReporter others{board, 1, pools, other, memory};
     own.note({.status = 200});
     other.note({.status = 200});
     EXPECT_EQ(mine.collect().http.exchanges, 1U);
@@ -94,13 +95,17 @@ TEST_F(StatsReporterTest, TellsItsOwnFiguresAsOfNowAndThoseThatOthersPublished) 
     own.note({.status = 200});
     other.note({.status = 200});
     EXPECT_EQ(mine.collect().http.exchanges, 3U);
+    memory.take(7);
+    memory.note_refusal();
     others.publish();
     EXPECT_EQ(mine.collect().http.exchanges, 4U);
+    EXPECT_EQ(mine.collect().body_bytes, 14U);
+    EXPECT_EQ(mine.collect().memory_refusals, 2U);
 }
 
 TEST_F(StatsReporterTest, PublishesNothingWhenItIsAlone) {
     StatsBoard board{1};
-    StatsReporter mine{board, 0, pools, own};
+    StatsReporter mine{board, 0, pools, own, memory};
     own.note({.status = 200});
     mine.publish();
     EXPECT_TRUE(board.others_than(1).empty());

@@ -39,11 +39,14 @@ TEST(StatsJson, KeepsTheKeysOfChoconsThatMeanSomething) {
         .uptime = 90s + 500ms,
         .threads = 2,
         .cpus = 8,
-        .memory = {.allocated = 10, .from_system = 20, .allocator_free = 5, .resident = 30}};
+        .memory = {.allocated = 10, .from_system = 20, .allocator_free = 5, .resident = 30},
+        .body_bytes = 7,
+        .memory_refusals = 1};
     const auto parsed = json::parse(stats_json(process, {}, Layout::indented));
     EXPECT_EQ(parsed, json::parse(R"({
         "time": 1700000000000000005, "cpu_num": 8, "memory_alloc": 10, "memory_sys": 20,
         "heap_alloc": 10, "heap_sys": 20, "heap_idle": 5, "heap_inuse": 10, "memory_resident": 30,
+        "body_memory": 7, "refused_for_memory": 1,
         "version": "1.2.3", "uptime_seconds": 90.5, "threads": 2, "origins": []})"));
 }
 
@@ -71,15 +74,20 @@ TEST(StatsJson, TellsHowItStandsWithEachOrigin) {
     counters.resumed_dials = 7;
     counters.doubts = 8;
     counters.retries[Errc::peer_closed] = 9;
+    counters.retries_refused = 3;
+    status.outage = pool::Outage{.last = {Errc::connect_failed, Side::origin},
+                                 .lasting = 12'300ms,
+                                 .next_attempt_in = 1s};
     counters.saved = 79'200ms;
     const auto parsed = json::parse(stats_json({}, std::span{&status, 1}, Layout::dense));
     EXPECT_EQ(parsed["origins"], json::parse(R"([{
         "origin": "https://api.example.com", "protocol": "h2", "kept_warm": true, "sessions": 3,
         "idle_sessions": 2, "streams": 4, "dials_under_way": 1, "waiting": 5, "recent_peak": 20,
-        "round_trip_ms": 26.4, "dial_ms": 80.0, "idle_limit_ms": 75000.0, "exchanges": 1000,
+        "round_trip_ms": 26.4, "dial_ms": 80.0, "idle_limit_ms": 75000.0, "failing_seconds": 12.3,
+        "last_failure": "the connection to the origin failed", "exchanges": 1000,
         "warm": 990, "warm_share": 0.99, "waited": {"peak_exceeded": 10},
         "dials": {"first_use": 1, "worn": 2}, "failed_dials": 6, "resumed_dials": 7, "doubts": 8,
-        "retries": {"peer_closed": 9}, "saved_ms": 79200.0}])"));
+        "retries": {"peer_closed": 9}, "retries_refused": 3, "saved_ms": 79200.0}])"));
 }
 
 TEST(StatsJson, HasNullForWhatIsNotKnown) {
@@ -89,7 +97,8 @@ TEST(StatsJson, HasNullForWhatIsNotKnown) {
     const auto& origin = parsed["origins"][0];
     EXPECT_EQ(origin["origin"], "http://[::1]:8080");
     for (const auto* key :
-         {"protocol", "round_trip_ms", "dial_ms", "idle_limit_ms", "warm_share"}) {
+         {"protocol", "round_trip_ms", "dial_ms", "idle_limit_ms", "failing_seconds", "last_failure",
+          "warm_share"}) {
         EXPECT_TRUE(origin.at(key).is_null()) << key;
     }
     EXPECT_EQ(origin["waited"], json::object());

@@ -91,8 +91,9 @@ protected:
         std::move(*telemetry::LogWriter::open({.dir = directory.path()}));
     telemetry::HttpStats http{100, 1};
     std::optional<telemetry::AccessLog> log{std::in_place, writer.get(), &http};
+    MemoryBudget memory{0};
     StatsBoard board{1};
-    StatsReporter reporter{board, 0, pools, http};
+    StatsReporter reporter{board, 0, pools, http, memory};
     StatsPagesSettings settings{
         .version = "1.2.3", .started = loop.now(), .most_samples = 100, .host_rules = {}};
     NextHandler next;

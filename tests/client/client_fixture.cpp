@@ -5,6 +5,8 @@ namespace {
 
 unsigned status_of(Errc code) {
     switch (code) {
+        case Errc::bad_version: return 505;
+        case Errc::bad_expectation: return 417;
         case Errc::head_timed_out: return 408;
         case Errc::body_too_large: return 413;
         case Errc::target_too_long: return 414;

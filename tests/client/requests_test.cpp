@@ -114,6 +114,10 @@ TEST_F(ClientRequests, RefusesWhatIsNoRequest) {
         {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
          Errc::bad_framing,
          "400"},
+        {"GET / HTTP/2.0\r\nHost: x\r\n\r\n", Errc::bad_version, "505"},
+        {"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue, x=y\r\n\r\n",
+         Errc::bad_expectation,
+         "417"},  // RFC 9110 §10.1.1
         {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n", Errc::body_too_large, "413"},
         {long_target, Errc::target_too_long, "414"},
         {large_head, Errc::head_too_large, "431"},

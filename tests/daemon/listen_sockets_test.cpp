@@ -89,6 +89,10 @@ TEST_F(ListenSocketsTest, ComeFromServerStarter) {
 
     const auto sockets = inherited_sockets();
     EXPECT_THAT(ports_of(sockets), ElementsAre(first.port, second.port));
+    const auto ip = [](std::string_view text) { return net::IpAddress::parse(text).value(); };
+    EXPECT_THAT(endpoints_of(sockets),
+                ElementsAre(net::Endpoint{ip("127.0.0.1"), first.port},
+                            net::Endpoint{ip("::1"), second.port}));
     for (const auto& socket : sockets) {
         EXPECT_NE(fcntl(socket.get(), F_GETFD) & FD_CLOEXEC, 0);
         EXPECT_NE(fcntl(socket.get(), F_GETFL) & O_NONBLOCK, 0);

@@ -6,6 +6,14 @@ namespace nikawa::daemon {
 namespace {
 
 using Values = std::vector<std::string>;
+using Parsed = std::variant<std::vector<FileSection>, FileProblem>;
+
+std::vector<FileSetting> settings_before_sections(const Parsed& parsed) {
+    const auto& sections = std::get<std::vector<FileSection>>(parsed);
+    EXPECT_EQ(sections.size(), 1);
+    EXPECT_EQ(sections[0].kind, "");
+    return sections[0].settings;
+}
 
 TEST(ParseSettings, ReadsEveryKindOfValue) {
     struct Row {
@@ -34,7 +42,7 @@ TEST(ParseSettings, ReadsEveryKindOfValue) {
         SCOPED_TRACE(row.line);
         const auto parsed = parse_settings(row.line);
         if (const auto* problem = std::get_if<FileProblem>(&parsed)) FAIL() << problem->text;
-        const auto& settings = std::get<std::vector<FileSetting>>(parsed);
+        const auto settings = settings_before_sections(parsed);
         ASSERT_EQ(settings.size(), 1);
         EXPECT_EQ(settings[0].name, row.name);
         EXPECT_EQ(settings[0].values, row.values);
@@ -43,10 +51,35 @@ TEST(ParseSettings, ReadsEveryKindOfValue) {
 
 TEST(ParseSettings, CountsLinesAndSkipsCommentsAndBlankOnes) {
     const auto parsed = parse_settings("# nikawa\n\n  ; more\nport = 1\n \nthreads = 2");
-    const auto& settings = std::get<std::vector<FileSetting>>(parsed);
+    const auto settings = settings_before_sections(parsed);
     ASSERT_EQ(settings.size(), 2);
     EXPECT_EQ(settings[0].line, 4);
     EXPECT_EQ(settings[1].line, 6);
+}
+
+TEST(ParseSettings, PutsWhatFollowsASectionsLineIntoIt) {
+    const auto parsed = parse_settings(
+        "port = 1\n"
+        "[origin api.example.com \"*.example.net\" ::1]  # three\n"
+        "ca-file = /etc/a.pem\n"
+        "\n"
+        "[ origin other.example ]\n"
+        "[map]\n"
+        "api-proxy.local:80 = https://api.example.com\n");
+    const auto& sections = std::get<std::vector<FileSection>>(parsed);
+    ASSERT_EQ(sections.size(), 4);
+    EXPECT_EQ(sections[0].settings.size(), 1);
+    EXPECT_EQ(sections[1].line, 2);
+    EXPECT_EQ(sections[1].kind, "origin");
+    EXPECT_EQ(sections[1].arguments, (Values{"api.example.com", "*.example.net", "::1"}));
+    ASSERT_EQ(sections[1].settings.size(), 1);
+    EXPECT_EQ(sections[1].settings[0].line, 3);
+    EXPECT_EQ(sections[2].arguments, Values{"other.example"});
+    EXPECT_TRUE(sections[2].settings.empty());
+    EXPECT_EQ(sections[3].kind, "map");
+    ASSERT_EQ(sections[3].settings.size(), 1);
+    EXPECT_EQ(sections[3].settings[0].name, "api-proxy.local:80");
+    EXPECT_EQ(sections[3].settings[0].values, Values{"https://api.example.com"});
 }
 
 TEST(ParseSettings, NamesWhatIsWrong) {
@@ -55,7 +88,12 @@ TEST(ParseSettings, NamesWhatIsWrong) {
         std::string_view text;
     };
     const Row rows[] = {
-        {"[section]", "sections are not known here: write name = value"},
+        {"[]", "a section needs a name: [origin api.example.com]"},
+        {"[", "a section needs a name: [origin api.example.com]"},
+        {"[origin a", "a section's line must end with ]"},
+        {"[origin a # b]", "a section's line must end with ]"},
+        {"[origin a] b", "after [...] the settings follow on lines of their own"},
+        {"[origin [::1]]", "after [...] the settings follow on lines of their own"},
         {"= 3", "a name is missing before ="},
         {"port 3", "'=' is missing after port"},
         {"port =", "a value is missing"},

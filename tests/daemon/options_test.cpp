@@ -141,6 +141,19 @@ TEST(ParseOptions, TakesValuesOfEveryKind) {
         {{"--resolver", "192.0.2.1", "[::1]:53", "192.0.2.2:5353", "::1"},
          [](auto& o) { return o.resolvers.size() == 4 && o.resolvers[1] == "[::1]:53"; }},
 
+        {{"--allow-client", "10.0.0.0/8", "2001:db8::/32", "192.0.2.7"},
+         [](auto& o) { return o.allow_client.size() == 3 && o.allow_client[0] == "10.0.0.0/8"; }},
+        {{"--allow-client=loopback"},
+         [](auto& o) { return o.allow_client == std::vector<std::string>{"loopback"}; }},
+        {{"--allow-client="}, [](auto& o) { return o.allow_client.empty(); }},
+        {{"--allow-target", "*.example.com", "127.0.0.0/8", "::1"},
+         [](auto& o) { return o.allow_target.size() == 3 && o.deny_target.empty(); }},
+        {{"--deny-target=private,api.example.com"},
+         [](auto& o) {
+             return o.deny_target == std::vector<std::string>{"private", "api.example.com"};
+         }},
+        {{"--allow-port", "443", "8000-8999"}, [](auto& o) { return o.allow_port.size() == 2; }},
+
         {{"--upstream", "https://API.example.com."},
          [](auto& o) {
              return o.upstream == Origin{Scheme::https, "api.example.com", 443};
@@ -195,6 +208,12 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
     constexpr const char* an_address =
         ": must be an IPv4 or IPv6 address, such as 127.0.0.1 or ::1";
     constexpr const char* labels = ": must be host labels of up to 63 letters, digits, - and _";
+    constexpr const char* networks =
+        ": must be networks such as 10.0.0.0/8 or 2001:db8::/32, addresses, loopback or private";
+    constexpr const char* targets =
+        ": must be names such as api.example.com or *.example.com, networks such as 10.0.0.0/8, "
+        "addresses, loopback or private";
+    constexpr const char* ports = ": must be ports from 1 to 65535, or ranges such as 8000-8999";
     constexpr const char* name_servers =
         ": must be addresses such as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53";
     const struct {
@@ -247,6 +266,15 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
         {"--max-head-bytes=k",
          ": must be a size in bytes from 1k to 16m, such as 65536, 64k or 1m"},
         {"--insecure=maybe", ": must be true or false"},
+        {"--allow-client=10.0.0.1/8", networks},
+        {"--allow-client=client.example.com", networks},
+        {"--allow-target=https://api.example.com", targets},
+        {"--allow-target=api.*.com", targets},
+        {"--allow-target=127.1", targets},
+        {"--deny-target=10.0.0.0/33", targets},
+        {"--allow-port=0", ports},
+        {"--allow-port=9-8", ports},
+        {"--allow-port=https", ports},
         {"--upstream=example.com", a_url},
         {"--upstream=ftp://example.com", a_url},
         {"--upstream=http://", a_url},
@@ -386,7 +414,7 @@ TEST_F(ConfigFile, IsRefusedWithItsNameAndLine) {
         {"help", ":1: help cannot stand in a file"},
         {"port = [1, 2]", ":1: port takes one value, not an array"},
         {"port = []", ":1: port takes one value, not an array"},
-        {"[server]", ":1: sections are not known here: write name = value"},
+        {"[server]", ":1: unknown section [server]; there is [origin PATTERN...]"},
         {"http-marker = [a, b.c]",
          ":1: http-marker = a,b.c: must be host labels of up to 63 letters, digits, - and _"},
     };

@@ -63,5 +63,23 @@ TEST(ShardSettings, LetThePagesKnowWhichHostsAreOrigins) {
     EXPECT_TRUE(shard_settings(options, {}).pages.takes_every_host);
 }
 
+TEST(TargetSettings, CarryTheOptionsAndTrustTheUpstream) {
+    Options options;
+    options.allow_target = {"*.example.com"};
+    options.deny_target = {"private"};
+    options.allow_port = {"443"};
+    const net::Endpoint ours{net::IpAddress{net::IpAddress::V4Octets{}}, 3000};
+    const auto settings = target_settings(options, {ours});
+    EXPECT_EQ(settings.allow, options.allow_target);
+    EXPECT_EQ(settings.deny, options.deny_target);
+    EXPECT_EQ(settings.ports, options.allow_port);
+    EXPECT_EQ(settings.own_listeners, std::vector{ours});
+    EXPECT_TRUE(settings.trusted.empty());
+
+    const http::Origin upstream{http::Scheme::http, "app.test", 8080};
+    options.upstream = upstream;
+    EXPECT_EQ(target_settings(options, {}).trusted, std::vector{upstream});
+}
+
 }  // namespace
 }  // namespace nikawa::daemon

@@ -48,8 +48,13 @@ void require_stable(http::ResponseHead& head) {
     if (std::holds_alternative<http::Sized>(*framing)) {
         require(again.fields.count(http::FieldId::content_length) == 1);
     } else {
-        again.fields.remove_if(
-            [](const http::Field& field) { return field.id == http::FieldId::transfer_encoding; });
+        require(again.fields.count(http::FieldId::content_length) <= 1);
+        const auto frames = [](const http::Field& field) {
+            return field.id == http::FieldId::transfer_encoding ||
+                   field.id == http::FieldId::content_length;
+        };
+        again.fields.remove_if(frames);
+        head.fields.remove_if(frames);
         require(same(again.fields, head.fields));
     }
 }

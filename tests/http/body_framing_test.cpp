@@ -133,6 +133,11 @@ TEST(ResponseFraming, FollowsTheTable) {
         {"GET", 204, v11, five, BodyFraming{NoBody{}}},
         {"GET", 304, v11, five, BodyFraming{NoBody{}}},
         {"GET", 304, v2, {}, BodyFraming{NoBody{}}},
+        // But a length that is none is not passed on, where one may stand (RFC 9110 §8.6).
+        {"HEAD", 200, v11, {{"Content-Length", "5, 5"}}, BodyFraming{NoBody{}}},
+        {"HEAD", 200, v11, {{"Content-Length", "5, 6"}}, malformed},
+        {"GET", 304, v11, {{"Content-Length", "x"}}, malformed},
+        {"GET", 204, v11, {{"Content-Length", "x"}}, BodyFraming{NoBody{}}},
         // Methods are compared as they are (RFC 9110 §9.1).
         {"head", 200, v11, five, BodyFraming{Sized{5}}},
         // Others are framed as any response.

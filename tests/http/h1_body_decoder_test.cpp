@@ -162,6 +162,25 @@ TEST(DecodeChunked, FollowsTheTable) {
     for (const Row& row : rows) EXPECT_EQ(chunked(row.input), row.outcome) << row.input;
 }
 
+// RFC 9112 §7.1.1: so many bytes of them in a message, and not one more.
+TEST(DecodeChunked, BoundsTheExtensionsOfAMessage) {
+    std::string chunks;
+    const std::string extension = ";" + std::string(255, 'e');
+    for (int i = 0; i < 64; ++i) chunks.append("1" + extension + "\r\nx\r\n");
+    EXPECT_EQ(chunked(chunks + "0\r\n\r\n").end, "end");
+    EXPECT_EQ(chunked(chunks + "0;\r\n\r\n").end, "bad_framing");
+
+    H1BodyDecoder decoder{Side::client, {}};
+    for (int message = 0; message < 2; ++message) {  // each message has its own
+        decoder.start(Chunked{});
+        for (Bytes rest = chunks; !rest.empty();) {
+            const auto step = decoder.decode(rest);
+            ASSERT_TRUE(step);
+            rest.remove_prefix(step->taken);
+        }
+    }
+}
+
 TEST(DecodeChunked, GivesTheSameAtEverySplit) {
     for (const std::string input : {
              "5;x=y\r\nhello\r\n1\r\n!\r\n0\r\nA: x\r\nB: y\r\n\r\nnext",

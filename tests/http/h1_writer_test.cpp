@@ -71,6 +71,25 @@ TEST(AppendResponseHead, WritesOneContentLength) {
               "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\nA: x\r\n\r\n");
 }
 
+TEST(AppendResponseHead, WritesOneContentLengthWithoutABodyToo) {
+    auto head = ok();
+    head.fields.add("Content-Length", "5, 5");
+    head.fields.add("Content-Length", "5");
+    EXPECT_EQ(response(head, NoBody{}), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+}
+
+TEST(AppendResponseHead, WritesNoContentLengthWhereNoneMayStand) {  // RFC 9110 §8.6
+    for (const unsigned status : {103U, 204U}) {
+        ResponseHead head;
+        head.status = status;
+        head.reason = "x";
+        head.fields.add("Content-Length", "5");
+        head.fields.add("A", "b");
+        EXPECT_EQ(response(head, NoBody{}),
+                  "HTTP/1.1 " + std::to_string(status) + " x\r\nA: b\r\n\r\n");
+    }
+}
+
 // RFC 9112 §9.3: each version says only what is not its default.
 TEST(AppendResponseHead, SaysHowTheConnectionGoesOn) {
     const auto keep = Persistence::keep_alive;

@@ -53,6 +53,69 @@ TEST_F(ListenerTest, PausesWhenDescriptorsRunOutAndGoesOn) {
     run_until([&] { return accepted.size() == 2; });
 }
 
+// No descriptor is left while it lives, but for `spare` of them.
+class Shortage {
+public:
+    explicit Shortage(int spare = 0) {
+        getrlimit(RLIMIT_NOFILE, &before_);
+        const UniqueFd next{::dup(0)};
+        rlimit none = before_;
+        none.rlim_cur = static_cast<rlim_t>(next.get() + spare);
+        setrlimit(RLIMIT_NOFILE, &none);
+    }
+    ~Shortage() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+private:
+    rlimit before_{};
+};
+
+class ListenerShortageTest : public ListenerTest {
+protected:
+    Listener with_reserve{
+        event_loop,
+        listen_on("127.0.0.1", 0),
+        [this](std::unique_ptr<TcpStream> s) { accepted.push_back(std::move(s)); },
+        {.make_room = [this] { return has_room() && (accepted.pop_back(), true); },
+         .refuse = [this](std::unique_ptr<TcpStream>) { ++refused; }}};
+
+    [[nodiscard]] bool has_room() const { return may_make_room && !accepted.empty(); }
+
+    UniqueFd client() {
+        UniqueFd fd{::socket(AF_INET, SOCK_STREAM, 0)};
+        SocketAddress address{Endpoint{*IpAddress::parse("127.0.0.1"), with_reserve.port()}};
+        EXPECT_EQ(::connect(fd.get(), address.get(), address.size), 0);
+        return fd;
+    }
+
+    bool may_make_room = false;
+    int refused = 0;
+};
+
+TEST_F(ListenerShortageTest, RefusesAllThatWaitWithTheDescriptorInReserve) {
+    const auto served = client();
+    run_until([&] { return accepted.size() == 1; });
+    std::vector<UniqueFd> clients;
+    for (int i = 0; i < 10; ++i) clients.push_back(client());
+    {
+        const Shortage shortage;
+        run_until([&] { return refused == 10; });
+    }
+    EXPECT_EQ(accepted.size(), 1U);
+    const auto after = client();
+    run_until([&] { return accepted.size() == 2; });
+}
+
+TEST_F(ListenerShortageTest, AcceptsInPlaceOfWhatCanBeClosed) {
+    may_make_room = true;
+    const auto first = client();
+    run_until([&] { return accepted.size() == 1; });
+    const auto before = accepted.front()->peer_address();
+    const auto second = client();
+    const Shortage shortage;
+    run_until([&] { return accepted.size() == 1 && accepted.front()->peer_address() != before; });
+    EXPECT_EQ(refused, 0);
+}
+
 TEST_F(ListenerTest, RefusesAfterClose) {
     const auto port = listener.port();
     listener.close();

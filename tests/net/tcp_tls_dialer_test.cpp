@@ -1,6 +1,9 @@
 #include "nikawa/net/tcp_tls_dialer.hpp"
 
+#include <algorithm>
 #include <array>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "net/dialling.hpp"
@@ -210,6 +213,53 @@ TEST_F(TcpTlsDialerTest, AvoidsAnAddressThatHungUpInTheHandshake) {
         run_until([&] { return loop.task_count() == 0; });
     }
     EXPECT_EQ(connections.size(), 1U);
+}
+
+// Forbids some addresses to origin.test.
+struct ForbiddenAddresses final : AddressRules {
+    explicit ForbiddenAddresses(Addresses all) : addresses(std::move(all)) {}
+
+    [[nodiscard]] std::optional<Failure> refuse(const http::Origin& origin,
+                                                const IpAddress& address) const override {
+        const bool is_listed =
+            std::find(addresses.begin(), addresses.end(), address) != addresses.end();
+        if (origin.host != "origin.test" || !is_listed) return std::nullopt;
+        return Failure{Errc::address_denied, Side::client};
+    }
+
+    Addresses addresses;
+};
+
+TEST_F(TcpTlsDialerTest, PassesOverAddressesThatMayNotBeReached) {
+    const auto forbidden = listen("127.0.0.1", listener->port());
+    const ForbiddenAddresses rules{{ip("127.0.0.1"), ip("169.254.169.254")}};
+    settings.rules = &rules;
+    resolver.answer = Addresses{ip("127.0.0.1"), ip("169.254.169.254"), ip("127.0.0.2")};
+    TcpTlsDialer dialer{event_loop, resolver, tls, settings};
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(address_reached(dialer, listener->port()), "127.0.0.2");
+    EXPECT_EQ(connections.size(), 3U);
+}
+
+TEST_F(TcpTlsDialerTest, JudgesEveryAnswerOfDnsAnew) {
+    const auto forbidden = listen("127.0.0.1", listener->port());
+    const ForbiddenAddresses rules{{ip("127.0.0.1"), ip("169.254.169.254")}};
+    settings.rules = &rules;
+    TcpTlsDialer dialer{event_loop, resolver, tls, settings};
+    const http::Origin origin{http::Scheme::http, "origin.test", listener->port()};
+    resolver.answer = Addresses{ip("127.0.0.2")};
+    EXPECT_EQ(address_reached(dialer, listener->port()), "127.0.0.2");
+
+    for (const std::string_view rebound : {"127.0.0.1", "169.254.169.254"}) {
+        resolver.answer = Addresses{ip(rebound)};
+        for (int i = 0; i < 2; ++i) {
+            const auto refused = await(dialer.dial(origin, DialMode::plain));
+            EXPECT_EQ(refused.error(), (Failure{Errc::address_denied, Side::client})) << rebound;
+        }
+    }
+    EXPECT_EQ(connections.size(), 1U);
+
+    resolver.answer = Addresses{ip("127.0.0.2")};
+    EXPECT_EQ(address_reached(dialer, listener->port()), "127.0.0.2");
 }
 
 TEST_F(TcpTlsDialerTest, LeavesNamesToTheResolver) {

@@ -193,6 +193,17 @@ TEST_F(H1SessionEdgesTest, AnEarlyResponseThatIsNotClosedIsNotReusedEither) {
     expect_ended();
 }
 
+TEST_F(H1SessionEdgesTest, WhatCameUnaskedIsNoResponseToALargeRequestEither) {
+    const Bytes unasked = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+    const std::string body(100'000, 'x');
+    auto lease = session->open_stream(timeouts);
+    origin->stream().try_write({&unasked, 1});
+    ASSERT_TRUE(lease->send_head(request("POST"), http::Sized{body.size()}));
+    EXPECT_EQ(loop.result_of(lease->send_body(body)).error().code, Errc::stream_refused);
+    EXPECT_EQ(reply_of(lease).failure, Errc::stream_refused);
+    EXPECT_FALSE(lease->has_response_begun());
+}
+
 TEST_F(H1SessionEdgesTest, AFailedWriteDoesNotLoseTheResponseThatIsThere) {
     connect().expect_head("POST /").send(too_large.substr(0, too_large.size() - 1));
     auto lease = post(http::Chunked{});

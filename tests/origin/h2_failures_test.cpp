@@ -95,7 +95,11 @@ TEST_F(H2SessionTest, AResponseThatBreaksOffIsNotWhole) {
 
 TEST_F(H2SessionTest, MalformedResponsesResetTheirStreamAlone) {
     const Fields bad_heads[] = {
+        // What would split a response of HTTP/1.1 (RFC 9113 §8.2.1, §10.3)
         {{":status", "200"}, {"x-bad", "a\nb"}},
+        {{":status", "200"}, {"x-bad", "a\r\nset-cookie: b"}},
+        {{":status", "200"}, {"x-bad", std::string("a\0b", 3)}},
+        {{":status", "200"}, {"x\r\nset-cookie", "b"}},
         {{":status", "200"}, {"bad name", "x"}},
         {{":status", "200"}, {"connection", "close"}},
         {{":status", "200"}, {"transfer-encoding", "chunked"}},

@@ -20,8 +20,8 @@ using test::H2Origin;
 using test::read_body;
 using test::request;
 
-/// A session over a wire in memory, to an origin that the test steers.
-class H2SessionTest : public testing::Test, protected SessionListener {
+/// A session over a wire in memory.
+class H2SessionFixture : public testing::Test, protected SessionListener {
 protected:
     void capacity_changed(OriginSession&) noexcept override {
         ++told;
@@ -32,13 +32,12 @@ protected:
         if (on_heard) on_heard();
     }
 
-    void connect(H2Origin::Settings settings = {}, H2Limits wanted = {}) {
+    /// Makes the session, to whoever has the other end of the wire.
+    void attach(std::unique_ptr<test::MemoryStream> near, const H2Limits& wanted) {
         limits = wanted;
-        auto pair = test::make_stream_pair(loop);
-        origin = std::make_unique<H2Origin>(loop, std::move(pair.far), settings);
-        wire = pair.near.get();
+        wire = near.get();
         session = std::make_unique<H2Session>(loop,
-                                              net::Dialled{.stream = std::move(pair.near),
+                                              net::Dialled{.stream = std::move(near),
                                                            .protocol = net::Protocol::http_2,
                                                            .times = {},
                                                            .address = {},
@@ -80,13 +79,24 @@ protected:
     StreamTimeouts timeouts{.response_head = 60s, .response_body = 30s, .write = 20s};
     std::array<char, 16384> scratch;
     test::MemoryStream* wire = nullptr;  // the session's end
-    std::unique_ptr<H2Origin> origin;
     std::unique_ptr<H2Session> session;
     bool ended = false;
     int told = 0;
     int times_heard = 0;
     std::function<void()> on_capacity;
     std::function<void()> on_heard;
+};
+
+/// To an origin that the test steers.
+class H2SessionTest : public H2SessionFixture {
+protected:
+    void connect(H2Origin::Settings settings = {}, const H2Limits& wanted = {}) {
+        auto pair = test::make_stream_pair(loop);
+        origin = std::make_unique<H2Origin>(loop, std::move(pair.far), settings);
+        attach(std::move(pair.near), wanted);
+    }
+
+    std::unique_ptr<H2Origin> origin;
 };
 
 }  // namespace nikawa::origin

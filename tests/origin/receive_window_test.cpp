@@ -113,6 +113,29 @@ TEST(ReceiveWindow, NeverHoldsUpASenderInSlowStart) {
 
 // Blocks
 
+TEST(WindowIncrement, FillsTheWindowOnceHalfOfItIsMissing) {
+    const struct {
+        std::size_t window;
+        std::int64_t promised;
+        std::size_t unread;
+        std::size_t expected;
+    } rows[] = {{100, 100, 0, 0},
+                {100, 51, 0, 0},
+                {100, 50, 0, 50},
+                {100, 0, 0, 100},
+                {100, 0, 51, 0},  // it has not been read
+                {100, 20, 20, 60},
+                {100, -200, 0, 300},  // SETTINGS took it away
+                {100, 200, 0, 0},     // a window that was larger
+                {100, 0, 200, 0},
+                {1, 0, 0, 1},
+                {1, 1, 0, 0}};
+    for (const auto& row : rows) {
+        SCOPED_TRACE(std::to_string(row.promised) + ", " + std::to_string(row.unread));
+        EXPECT_EQ(window_increment(row.window, row.promised, row.unread), row.expected);
+    }
+}
+
 TEST(ReceivedBody, GivesWhatCameInOrder) {
     ReceivedBody body;
     EXPECT_TRUE(body.is_empty());

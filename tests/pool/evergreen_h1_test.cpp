@@ -168,6 +168,7 @@ TEST_F(EvergreenH1Test, OneDialFindsOutWhetherAnOriginIsBack) {
     for (auto* origin : origins) origin->close();
     loop.run();
     EXPECT_EQ(dialer.waiting(), 20U);
+    loop.advance(1ms);
     dialer.fail_waiting();
     loop.advance(200ms);
     EXPECT_EQ(dialer.waiting(), 1U);
@@ -184,6 +185,7 @@ TEST_F(EvergreenH1Test, ThePeakIsBounded) {
     for (Asking& one : asking) one.release();
     loop.run();
     EXPECT_EQ(pool->status().idle_sessions, 10U);  // what is there may stay
+    loop.advance(10s);
     for (auto* origin : origins) origin->close();
     loop.run();
     EXPECT_EQ(dialer.waiting(), 4U);

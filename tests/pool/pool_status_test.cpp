@@ -19,7 +19,7 @@ TEST_F(PoolStatusTest, CountsWhatHappened) {
     auto held = take();
     auto& waiter = ask();
     dialer.fail({Errc::connect_failed, Side::origin});
-    pool->note_retry(Errc::peer_closed);
+    EXPECT_TRUE(pool->try_retry(Errc::peer_closed, RetryCost::counted));
     exchange(origin, held);
     ASSERT_TRUE(waiter.has_stream());
 
@@ -53,6 +53,7 @@ TEST_F(PoolStatusTest, CountersOfShardsAddUp) {
     other.dials[0] = 2;
     other.retries[Errc::peer_closed] = 1;
     other.retries[Errc::stream_refused] = 1;
+    other.retries_refused = 4;
     one += other;
     EXPECT_EQ(one.exchanges, 12U);
     EXPECT_EQ(one.warm, 4U);
@@ -62,6 +63,7 @@ TEST_F(PoolStatusTest, CountersOfShardsAddUp) {
     EXPECT_EQ(one.resumed_dials, 2U);
     EXPECT_EQ(one.doubts, 3U);
     EXPECT_EQ(one.saved, 1s);
+    EXPECT_EQ(one.retries_refused, 4U);
     EXPECT_EQ(one.retries,
               (std::map<Errc, std::uint64_t>{{Errc::peer_closed, 3}, {Errc::stream_refused, 1}}));
 }

@@ -166,6 +166,18 @@ TEST_F(ForwarderDoubtTest, APostIsNotRepeated) {
     EXPECT_THAT(log_lines(), ElementsAre(HasSubstr("\"attempts\":1,")));
 }
 
+// More of it has passed by than is kept, so there is nothing to repeat it from.
+TEST_F(ForwarderDoubtTest, ALargeBodyIsNotRepeated) {
+    const std::string body(100'000, 'b');
+    auto& client = connect_doubted("PUT /a", "Content-Length: 100000\r\n", body);
+    EXPECT_EQ(old().requests().at(1).body.size(), body.size());
+    EXPECT_EQ(dialer.waiting(), 0U);
+    old().reply(1, "200", "old");
+    client.expect_head("HTTP/1.1 200 OK").expect("old");
+    EXPECT_TRUE(client.finished());
+    EXPECT_THAT(log_lines(), ElementsAre(HasSubstr("\"attempts\":1,")));
+}
+
 TEST_F(ForwarderDoubtTest, AClientThatHangsUpEndsTheRace) {
     for (const bool dial_is_done : {false, true}) {
         auto& client = connect_doubted();

@@ -38,6 +38,7 @@ TEST_F(ForwarderFailuresTest, NamesWhatKeptItFromTheOrigin) {
         const std::string body{client.received()};
         EXPECT_THAT(body, HasSubstr(" [https://api.example.com].\n"));
         client.expect(body);
+        loop.advance(10s);  // else it is not tried again
     }
     EXPECT_EQ(dialer.dialled().size(), std::size(rows));
 }
@@ -74,6 +75,60 @@ TEST_F(ForwarderFailuresTest, AnswersServiceUnavailableWhenTooManyWait) {
                 AllOf(StartsWith("HTTP/1.1 503 Service Unavailable\r\n"),
                       HasSubstr("\r\nRetry-After: 1\r\n"),
                       HasSubstr("error=connection_limit_reached;")));
+}
+
+TEST_F(ForwarderFailuresTest, SaysSinceWhenAndWhyAnOriginIsNotTriedAnyMore) {
+    using boost::system::errc::connection_refused;
+    const Failure refused{Errc::connect_failed, Side::origin, make_error_code(connection_refused)};
+    for (int i = 0; i < 3; ++i) {
+        dialer.fail(refused);
+        auto& client = connect();
+        client.send(request("GET /"));
+        EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 502 Bad Gateway\r\n"));
+    }
+    loop.advance(100ms);
+    auto& client = connect();
+    client.send(request("GET /"));
+    const std::string reason =
+        "no connection to the origin can be made at present: for 0.1 s the connection to the "
+        "origin failed (Connection refused); the next attempt is in 1 s";
+    EXPECT_THAT(client.received(),
+                AllOf(StartsWith("HTTP/1.1 503 Service Unavailable\r\n"),
+                      HasSubstr("\r\nRetry-After: 1\r\n"),
+                      HasSubstr("\r\nProxy-Status: nikawa; error=destination_unavailable; "
+                                "details=\"" +
+                                reason + "\"\r\n"),
+                      HasSubstr("\r\n\r\n503 Service Unavailable: " + reason +
+                                " [https://api.example.com].\n")));
+    EXPECT_EQ(dialer.dialled().size(), 3U);
+    EXPECT_THAT(log_lines().back(),
+                AllOf(HasSubstr("\"status\":503,"),
+                      HasSubstr("\"error\":\"origin_failing\",\"error_detail\":\"" + reason)));
+}
+
+TEST_F(ForwarderFailuresTest, AnswersServiceUnavailableWhenTooManyAreUnderWay) {
+    pool_limits.max_exchanges = 1;
+    pool_limits.max_waiters = 1;
+    auto& origin = dialer.connect_h2();
+    auto& first = connect();
+    auto& second = connect();
+    auto& third = connect();
+    for (auto* client : {&first, &second, &third}) {
+        client->send(request("GET /"));
+        loop.run();
+    }
+    EXPECT_THAT(third.received(),
+                AllOf(StartsWith("HTTP/1.1 503 Service Unavailable\r\n"),
+                      HasSubstr("\r\nRetry-After: 1\r\n"),
+                      HasSubstr("error=connection_limit_reached;")));
+    EXPECT_EQ(origin.requests().size(), 1U);
+    origin.reply(1, "200", "one");
+    first.expect_head("HTTP/1.1 200 OK").expect("one");
+    EXPECT_TRUE(first.finished());
+    loop.run();
+    origin.reply(3, "200", "two");
+    second.expect_head("HTTP/1.1 200 OK").expect("two");
+    EXPECT_TRUE(second.finished());
 }
 
 TEST_F(ForwarderFailuresTest, AnswersGatewayTimeoutWhenTheOriginStaysSilent) {

@@ -39,11 +39,18 @@ ForwarderFixture::Proxy::Proxy(ForwarderFixture& fixture)
       log(writer.get()),
       factory(fixture.loop, fixture.dialer, fixture.session_limits),
       pools(fixture.loop, factory, fixture.pool_limits),
-      forwarder(fixture.loop, fixture.settings, pools, log, RequestIdSource{0, 0}, &the_epoch) {}
+      forwarder(fixture.loop,
+                fixture.settings,
+                pools,
+                log,
+                RequestIdSource{0, 0},
+                &the_epoch,
+                fixture.memory) {}
 
 ForwarderFixture::ForwarderFixture() {
     settings.identity = {.via_name = "nikawa", .request_id_field = "X-Chocon-Id"};
     settings.acquire_timeout = 40s;
+    session_limits.h2.memory = &memory;
     client_limits.head_timeout = 10s;
     client_limits.idle_timeout = 300s;
     client_limits.read_timeout = 50s;
@@ -63,8 +70,10 @@ ScriptedPeer& ForwarderFixture::connect(const test::WireSettings& wire) {
     auto pair = test::make_stream_pair(loop, wire);
     Client& client = clients_.emplace_back();
     client.peer.emplace(loop, std::move(pair.far));
+    client::RequestHandler* handler = &proxy_->forwarder;
+    if (denial) handler = &client.denial.emplace(proxy_->forwarder, *denial);
     client.connection = std::make_unique<client::ClientConnection>(
-        loop.loop(), std::move(pair.near), proxy_->forwarder, client_limits);
+        loop.loop(), std::move(pair.near), *handler, client_limits);
     loop.spawn(client.connection->run());
     return *client.peer;
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "nikawa/client/client_connection.hpp"
+#include "nikawa/proxy/denial.hpp"
 #include "nikawa/proxy/forwarder.hpp"
 #include "support/scripted_dialer.hpp"
 #include "support/temporary_directory.hpp"
@@ -70,9 +71,12 @@ protected:
     client::ClientLimits client_limits;
     pool::PoolLimits pool_limits{.keep_warm = 0s};  // tests of keeping warm say so
     origin::SessionFactory::Limits session_limits;
+    std::optional<Failure> denial;  // of the connections made from now on
+    MemoryBudget memory{64 * 1024 * 1024};
 
 private:
     struct Client {
+        std::optional<Denial> denial;
         std::unique_ptr<client::ClientConnection> connection;
         std::optional<ScriptedPeer> peer;
     };

@@ -69,6 +69,7 @@ TEST_F(ForwarderHangUpTest, ClosesTheConnectionInTheMiddleOfABody) {
     client.send(request("GET /")).expect_head("HTTP/1.1 200 OK").expect("3\r\none\r\n");
     ASSERT_TRUE(client.finished());
     hang_up(client);
+    loop.advance(1s);
     EXPECT_TRUE(origin.finished());
     expect_logged("\"size\":3,");
 }
@@ -98,6 +99,7 @@ TEST_F(ForwarderHangUpTest, CancelsTheStreamInTheMiddleOfABody) {
     client.expect_head("HTTP/1.1 200 OK").expect("3\r\none\r\n");
     ASSERT_TRUE(client.finished());
     hang_up(client);
+    loop.advance(1s);
     EXPECT_EQ(origin.requests().at(1).reset_with, cancel);
     expect_logged("\"size\":3,");
 }

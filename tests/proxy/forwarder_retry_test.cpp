@@ -213,5 +213,99 @@ TEST_F(ForwarderRetryTest, AnswersWithTheFailureOfTheDialThatASecondAttemptNeede
                       HasSubstr("\"error\":\"connect_failed\"")));
 }
 
+// The budget
+
+class ForwarderBudgetTest : public ForwarderRetryTest {
+protected:
+    ForwarderBudgetTest() { pool_limits.retry_percent = 0; }  // ten in ten seconds
+
+    /// An exchange that the origin sends back twice: one repeat is free and one is not.
+    static void refuse_twice(ScriptedPeer& client, test::TestLoop& loop, H2Origin& origin) {
+        client.send(request("GET /"));
+        for (int i = 0; i < 2; ++i) {
+            loop.run();
+            origin.reset(origin.requests().rbegin()->first, refused_stream);
+        }
+        loop.run();
+    }
+};
+
+TEST_F(ForwarderBudgetTest, AStormOfResetsIsNotRepeatedForLong) {
+    auto* origin = &dialer.connect_h1();
+    auto& client = connect_used(*origin);
+    for (int i = 0; i < 10; ++i) {
+        origin->expect_head("GET /").close();
+        origin = &dialer.connect_h1();
+        origin->expect_head("GET /").send(response("200 OK", "ok"));
+        client.send(request("GET /")).expect_head("HTTP/1.1 200 OK").expect("ok");
+        EXPECT_TRUE(client.finished());
+    }
+    origin->expect_head("GET /").close();
+    client.send(request("GET /"));
+    EXPECT_THAT(client.received(),
+                AllOf(StartsWith("HTTP/1.1 502 Bad Gateway\r\n"),
+                      HasSubstr("error=connection_terminated;")));
+    EXPECT_EQ(dialer.dialled().size(), 11U);
+    EXPECT_THAT(log_lines().back(),
+                AllOf(HasSubstr("\"attempts\":1,"), HasSubstr("\"error\":\"peer_closed\"")));
+}
+
+// An origin that restarts sends back all that it has not looked at.
+TEST_F(ForwarderBudgetTest, ManyThatAnOriginSendsBackAtOnceAreAllMoved) {
+    auto& first = dialer.connect_h2();
+    auto& second = dialer.connect_h2();
+    std::vector<ScriptedPeer*> clients;
+    for (int i = 0; i < 50; ++i) {
+        clients.push_back(&connect());
+        clients.back()->send(request("POST /", "Content-Length: 3\r\n") + "one");
+    }
+    loop.run();
+    EXPECT_EQ(first.requests().size(), 50U);
+    first.go_away(0);
+    loop.run();
+    EXPECT_EQ(second.requests().size(), 50U);
+    for (const auto& [id, asked] : second.requests()) second.reply(id, "200", "two");
+    for (ScriptedPeer* client : clients) {
+        client->expect_head("HTTP/1.1 200 OK").expect("two");
+        EXPECT_TRUE(client->finished());
+    }
+}
+
+TEST_F(ForwarderBudgetTest, WhatIsSentBackAgainIsOnTheBudget) {
+    auto& origin = dialer.connect_h2();
+    for (int i = 0; i < 12; ++i) {
+        auto& client = connect();
+        refuse_twice(client, loop, origin);
+        if (i < 10) {
+            origin.reply(origin.requests().rbegin()->first, "200", "ok");
+            client.expect_head("HTTP/1.1 200 OK").expect("ok");
+            EXPECT_TRUE(client.finished());
+        } else {
+            EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 502 Bad Gateway\r\n"));
+        }
+    }
+    EXPECT_EQ(origin.requests().size(), 10U * 3 + 2 * 2);
+}
+
+TEST_F(ForwarderBudgetTest, WithoutBudgetADoubtedExchangeGoesOnWaiting) {
+    auto& origin = dialer.connect_h2();
+    for (int i = 0; i < 10; ++i) {
+        auto& client = connect();
+        refuse_twice(client, loop, origin);
+        origin.reply(origin.requests().rbegin()->first, "200", "ok");
+        client.expect_head("HTTP/1.1 200 OK").expect("ok");
+        EXPECT_TRUE(client.finished());
+    }
+    auto& client = connect();
+    dialer.near->path_report = {.is_waiting = true, .silence = 1h};
+    client.send(request("GET /"));
+    loop.advance(3s);
+    EXPECT_EQ(dialer.dialled().size(), 1U);  // not repeated on another session
+    origin.reply(origin.requests().rbegin()->first, "200", "late");
+    client.expect_head("HTTP/1.1 200 OK").expect("late");
+    EXPECT_TRUE(client.finished());
+    EXPECT_THAT(log_lines().back(), testing::Not(HasSubstr("hedged")));
+}
+
 }  // namespace
 }  // namespace nikawa::proxy

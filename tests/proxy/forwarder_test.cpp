@@ -61,13 +61,13 @@ TEST_F(ForwarderTest, TellsHowToNameAnOriginWhenTheHostNamesNone) {
     EXPECT_THAT(client.received(),
                 AllOf(StartsWith("HTTP/1.1 400 Bad Request\r\n"),
                       HasSubstr("\r\nContent-Type: text/plain; charset=utf-8\r\n"),
+                      HasSubstr("\r\nConnection: close\r\n"),  // and what follows is not read
                       HasSubstr("\r\nProxy-Status: nikawa; error=http_request_error; details="
                                 "\"the Host does not name an origin\"\r\n"),
                       HasSubstr("\r\nX-Chocon-Id: 00000000000000000000\r\n"),
                       HasSubstr("\r\n\r\n400 Bad Request: the Host does not name an origin.\n"),
                       HasSubstr("Host: api.example.com.ccnproxy-https"),
                       HasSubstr("Request ID: 00000000000000000000\n")));
-    EXPECT_FALSE(client.stream().is_closed());
     EXPECT_TRUE(dialer.dialled().empty());
 }
 
@@ -80,8 +80,46 @@ TEST_F(ForwarderTest, AnswersAHeadRequestOfItsOwnWithoutABody) {
 
 TEST_F(ForwarderTest, RefusesTargetsThatAreNoneOfAForwardProxy) {
     auto& client = connect();
+    client.send("GET /#fragment HTTP/1.1\r\nHost: a.ccnproxy\r\n\r\n");
+    EXPECT_THAT(
+        client.received(),
+        AllOf(StartsWith("HTTP/1.1 400 Bad Request\r\n"), HasSubstr("\r\nConnection: close\r\n")));
+}
+
+TEST_F(ForwarderTest, RefusesTunnelsAndSaysWhatToDo) {  // RFC 9110 §9.3.6
+    auto& client = connect();
     client.send("CONNECT api.example.com:443 HTTP/1.1\r\nHost: a.ccnproxy\r\n\r\n");
-    EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 400 Bad Request\r\n"));
+    EXPECT_THAT(client.received(),
+                AllOf(StartsWith("HTTP/1.1 501 Not Implemented\r\n"),
+                      HasSubstr("\r\nConnection: close\r\n"),
+                      HasSubstr("no tunnels"),
+                      HasSubstr("Host: api.example.com.ccnproxy-https")));
+    EXPECT_TRUE(dialer.dialled().empty());
+}
+
+TEST_F(ForwarderTest, IsTheFinalRecipientWhereMaxForwardsEnds) {  // RFC 9110 §7.6.2
+    auto& client = connect();
+    client.send(request("OPTIONS /", "Max-Forwards: 0\r\n"))
+        .expect_head("HTTP/1.1 200 OK\r\nAllow: GET, ");
+    client
+        .send(
+            "TRACE http://api.example.com.ccnproxy-https/a HTTP/1.1\r\n"
+            "Host: api.example.com.ccnproxy-https\r\nMax-Forwards: 0\r\nCookie: c\r\n\r\n")
+        .expect_head("HTTP/1.1 200 OK\r\nContent-Type: message/http\r\n")
+        .expect(
+            "TRACE http://api.example.com.ccnproxy-https/a HTTP/1.1\r\n"
+            "Host: api.example.com.ccnproxy-https\r\nMax-Forwards: 0\r\n\r\n");
+    EXPECT_TRUE(client.finished());
+    EXPECT_TRUE(dialer.dialled().empty());
+    EXPECT_THAT(log_lines(), testing::Each(HasSubstr("\"status\":200,")));
+}
+
+TEST_F(ForwarderTest, CountsMaxForwardsDown) {  // RFC 9110 §7.6.2
+    auto& origin = dialer.connect_h1();
+    origin.expect("TRACE /a HTTP/1.1\r\nHost: api.example.com\r\nMax-Forwards: 4\r\n")
+        .expect_head("");
+    connect().send(request("TRACE /a", "Max-Forwards: 5\r\n"));
+    EXPECT_TRUE(origin.finished());
 }
 
 TEST_F(ForwarderTest, TakesTheAuthorityOfAnAbsoluteTarget) {  // RFC 9112 §3.2.2

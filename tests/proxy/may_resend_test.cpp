@@ -56,6 +56,10 @@ TEST(MayResend, FollowsTheTable) {
         {"POST", Errc::peer_closed, reused, silent, whole, 1, false},
         {"PATCH", Errc::peer_closed, reused, silent, whole, 1, false},
         {"PURGE", Errc::peer_closed, reused, silent, whole, 1, false},
+        // TLS that fails behind its handshake, or beside early data, is an end like others.
+        {"GET", Errc::tls_failed, reused, silent, whole, 1, true},
+        {"GET", Errc::tls_failed, fresh, silent, whole, 1, false},
+        {"POST", Errc::tls_failed, reused, silent, whole, 1, false},
         // Everything else may have been acted on, or would only fail again.
         {"GET", Errc::stream_reset, reused, silent, whole, 1, false},
         {"GET", Errc::malformed, reused, silent, whole, 1, false},
@@ -72,6 +76,27 @@ TEST(MayResend, FollowsTheTable) {
                               .request_is_whole = row.request_is_whole,
                               .attempts = row.attempts}),
                   row.expected);
+    }
+}
+
+TEST(RetryCost, OnlyWhatTheOriginSendsBackIsFreeAndOnlyOnce) {
+    struct Row {
+        Errc code;
+        unsigned attempts;
+        pool::RetryCost expected;
+    };
+    const Row rows[] = {
+        {Errc::stream_refused, 1, pool::RetryCost::free},
+        {Errc::stream_refused, 2, pool::RetryCost::counted},
+        {Errc::peer_closed, 1, pool::RetryCost::counted},
+        {Errc::tls_failed, 1, pool::RetryCost::counted},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(std::string{name_of(row.code)} + " " + std::to_string(row.attempts));
+        EXPECT_EQ(
+            retry_cost(
+                {.method = "GET", .failure = {row.code, Side::origin}, .attempts = row.attempts}),
+            row.expected);
     }
 }
 

@@ -47,6 +47,41 @@ TEST(OwnAnswer, TellsAClientThatItMayComeBack) {
     EXPECT_EQ(answer.head.fields.find("Retry-After"), "1");
 }
 
+TEST(OwnAnswer, SaysSinceWhenAndWhyAnOriginIsOut) {
+    using namespace std::chrono_literals;
+    struct Row {
+        Duration lasting;
+        Duration next_attempt_in;
+        std::string_view since;
+        std::string_view next;
+        std::string_view retry_after;
+    };
+    const Row rows[] = {
+        {0ms, 200ms, ": for 0.0 s ", "; the next attempt is in 1 s", "1"},
+        {12'345ms, 1001ms, ": for 12.3 s ", "; the next attempt is in 2 s", "2"},
+        {99'999ms, 2s, ": for 99.9 s ", "; the next attempt is in 2 s", "2"},
+        {2h + 900ms, 0ms, ": for 7200 s ", "; an attempt is under way", "1"},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.since);
+        const pool::Outage outage{.last = {Errc::tls_failed, Side::origin},
+                                  .lasting = row.lasting,
+                                  .next_attempt_in = row.next_attempt_in};
+        const Failure failure{Errc::origin_failing, Side::origin};
+        const auto answer = own_answer(failure, "https://o", "id", "v", &outage);
+        std::string reason = "no connection to the origin can be made at present";
+        reason.append(row.since).append(describe(outage.last));
+        reason.append(row.next);
+        EXPECT_EQ(reason_of(failure, &outage), reason);
+        EXPECT_TRUE(
+            answer.body.starts_with("503 Service Unavailable: " + reason + " [https://o].\n"))
+            << answer.body;
+        EXPECT_EQ(answer.head.fields.find("Retry-After"), row.retry_after);
+        EXPECT_EQ(answer.head.fields.find("Proxy-Status"),
+                  "v; error=destination_unavailable; details=\"" + reason + "\"");
+    }
+}
+
 TEST(OwnAnswer, AClientThatStopsReadingIsGone) {
     EXPECT_EQ(status_of({Errc::write_timed_out, Side::client}), 499U);
     EXPECT_EQ(status_of({Errc::write_timed_out, Side::origin}), 504U);

@@ -74,12 +74,18 @@ TEST(ToOrigin, DropsWhatDescribesOneHop) {  // RFC 9110 §7.6.1
 }
 
 TEST(ToOrigin, ConnectionCannotTakeAwayWhatTheMessageNeeds) {
-    EXPECT_EQ(for_origin(
-                  {{"Host", "x"}, {"Connection", "host, content-length"}, {"Content-Length", "5"}}),
-              (Fields{{"Host", "api.example.com"},
-                      {"Content-Length", "5"},
-                      {"X-Chocon-Id", "id1"},
-                      {"Via", "1.1 nikawa-1"}}));
+    EXPECT_EQ(
+        for_origin({{"Host", "x"},
+                    {"Connection", "host, content-length, Via, Max-Forwards, transfer-encoding"},
+                    {"Content-Length", "5"},
+                    {"Max-Forwards", "7"},
+                    {"Via", "1.1 before"}}),
+        (Fields{{"Host", "api.example.com"},
+                {"Content-Length", "5"},
+                {"Max-Forwards", "7"},
+                {"Via", "1.1 before"},
+                {"X-Chocon-Id", "id1"},
+                {"Via", "1.1 nikawa-1"}}));
 }
 
 TEST(ToOrigin, ConnectionCannotTakeAwayTheRequestId) {
@@ -131,6 +137,26 @@ TEST(ToClient, DropsWhatDescribesOneHopAndAddsOurs) {
                       {"Via", "2 nikawa-1"}}));
 }
 
+TEST(AddDate, WritesAnImfFixdateWhereThereIsNone) {  // RFC 9110 §5.6.7, §6.6.1
+    using Clock = std::chrono::system_clock;
+    const struct {
+        std::time_t now;
+        Fields given;
+        Fields expected;
+    } rows[] = {
+        {1709210096, {}, {{"Date", "Thu, 29 Feb 2024 12:34:56 GMT"}}},
+        {1735689599, {}, {{"Date", "Tue, 31 Dec 2024 23:59:59 GMT"}}},
+        {1709210096, {{"date", "theirs"}}, {{"date", "theirs"}}},
+        {0, {}, {}},
+        {-1, {}, {}},
+    };
+    for (const auto& row : rows) {
+        auto fields = block(row.given);
+        add_date(fields, Clock::from_time_t(row.now));
+        EXPECT_EQ(fields_of(fields), row.expected) << row.now;
+    }
+}
+
 TEST(IsLoop, KnowsOurViaAndChoconsField) {
     const struct {
         Fields fields;
@@ -153,6 +179,38 @@ TEST(IsLoop, KnowsOurViaAndChoconsField) {
     }
 }
 
+TEST(IsAuthority, IsAHostAndAPort) {  // RFC 9110 §7.2, RFC 3986 §3.2
+    for (const std::string_view good : {"a",
+                                        "a.example",
+                                        "A_b-c.example:1",
+                                        "192.0.2.1:65535",
+                                        "[2001:db8::1]",
+                                        "[::ffff:192.0.2.1]:8080"}) {
+        EXPECT_TRUE(is_authority(good)) << good;
+    }
+    for (const std::string_view bad :
+         {"",       ":80",      "a:",    "a:0",         "a:65536", "a:-1",  "a:+1",
+          "a:abc",  "a:80:80",  "a: 80", "a b",         " a",      "a,b",   "a@b",
+          "u:p@a",  "a/b",      "a\\b",  "a?b",         "a#b",     "a%2eb", "%61",
+          "a\tb",   "\xc3\xbc", "[::1",  "::1",         "[]",      "[]:80", "[::1]80",
+          "[::1]:", "[a.b:c]d", "a[b]",  "[::1%25eth0]"}) {
+        EXPECT_FALSE(is_authority(bad)) << bad;
+    }
+}
+
+TEST(NormalizeTarget, SaysWhatIsWrong) {
+    const auto code_of = [](const char* method, const char* target, const char* host) {
+        http::RequestHead head;
+        head.method = method;
+        head.target = target;
+        head.fields.add("Host", host);
+        return normalize_target(head).error().code;
+    };
+    EXPECT_EQ(code_of("CONNECT", "a.example:443", "a"), Errc::tunnel_refused);
+    EXPECT_EQ(code_of("GET", "http://a.example/", "b c"), Errc::bad_host);
+    EXPECT_EQ(code_of("GET", "/a#b", "a"), Errc::bad_head);
+}
+
 TEST(NormalizeTarget, FollowsTheTable) {  // RFC 9112 §3.2
     const struct {
         const char* method;
@@ -167,6 +225,9 @@ TEST(NormalizeTarget, FollowsTheTable) {  // RFC 9112 §3.2
         {"GET", "http://user:secret@o.example/", nullptr, "given"},
         {"GET", "http://o.example\\@evil.example/", nullptr, "given"},
         {"GET", "http:///a", nullptr, "given"},
+        {"GET", "http://o.example:0/", nullptr, "given"},
+        {"GET", "http://o.example:/", nullptr, "given"},
+        {"GET", "http://o.example,p.example/", nullptr, "given"},
         {"CONNECT", "/", nullptr, "given"},
         {"CONNECT", "http://o.example/", nullptr, "given"},
         {"GET", "http://o.example/a?b", "/a?b", "o.example"},

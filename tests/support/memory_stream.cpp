@@ -72,6 +72,7 @@ IoResult MemoryStream::try_write(std::span<const Bytes> pieces) noexcept {
 
 void MemoryStream::watch_peer(net::PeerCloseListener* listener) {
     listener_ = listener;
+    end_told_ = false;
     wake_if_ready();
 }
 
@@ -148,7 +149,12 @@ void MemoryStream::wake_if_ready() noexcept {
 
 // The listener is told on the bare loop, as an event loop would do it, never inside a call of ours.
 void MemoryStream::flush() noexcept {
-    if (listener_ != nullptr) std::exchange(listener_, nullptr)->peer_closed();
+    if (listener_ == nullptr) return;
+    if (broken_) {
+        std::exchange(listener_, nullptr)->peer_closed();
+    } else if (!std::exchange(end_told_, true)) {
+        listener_->peer_ended();
+    }
 }
 
 }  // namespace nikawa::test

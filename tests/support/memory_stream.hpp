@@ -88,6 +88,7 @@ private:
     std::size_t capacity_;
     std::string peer_address_;
     net::PeerCloseListener* listener_ = nullptr;
+    bool end_told_ = false;  // to this listener
     std::size_t read_limit_ = unlimited;
     std::size_t write_limit_ = unlimited;
     std::size_t reads_ = 0;

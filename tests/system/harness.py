@@ -70,29 +70,66 @@ class Certificates:
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
-        self.ca = self.directory / "ca.pem"
-        self._make("ca", "Test authority", "basicConstraints=critical,CA:TRUE")
+        self.authority = self._make("ca", "Test authority", "basicConstraints=critical,CA:TRUE")
+        self.ca = pathlib.Path(self.authority[0])
 
-    def issue(self, *names):
-        """The certificate and the key of a server with these names."""
-        return self._make(names[0], names[0], self._names(names),
-                          "-CA", str(self.ca), "-CAkey", str(self.directory / "ca.key"))
+    def issue(self, *names, by=None):
+        """The certificate and the key of a server with these names, which may be addresses, by the
+        authority or another one."""
+        return self._make(names[0], names[0], self._names(names), *self._signed(by))
+
+    def issue_for(self, name, first_day, last_day):
+        """One that is valid between these days, counted from now."""
+        pem, key = self.issue(name)
+        request, folder = self.directory / "request.pem", self.directory
+        (folder / "names.cnf").write_text(self._names([name]))
+        (folder / "ca.cnf").write_text(
+            f"[ca]\ndefault_ca=test\n[test]\ndatabase={folder}/index\nnew_certs_dir={folder}\n"
+            "rand_serial=yes\npolicy=any\n[any]\ncommonName=supplied\n")
+        (folder / "index").write_text("")
+        self._run("req", "-new", "-key", key, "-subj", "/CN=" + name, "-out", request)
+
+        def day(count):
+            return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 86400 * count))
+
+        self._run("ca", "-batch", "-config", folder / "ca.cnf", "-cert", self.authority[0],
+                  "-keyfile", self.authority[1], "-md", "sha256", "-notext",
+                  "-in", request, "-out", pem, "-extfile", folder / "names.cnf",
+                  "-startdate", day(first_day), "-enddate", day(last_day))
+        return pem, key
+
+    def intermediate(self, name):
+        """An authority by the authority."""
+        return self._make(name, name, "basicConstraints=critical,CA:TRUE", *self._signed(None))
 
     def self_signed(self, name):
         return self._make("self-" + name, name, self._names([name]))
 
+    def without_names(self, name):
+        """A certificate that has its name where names stood before there was subjectAltName."""
+        return self._make("old-" + name, name, "keyUsage=digitalSignature", *self._signed(None))
+
+    def _signed(self, by):
+        pem, key = by or self.authority
+        return "-CA", pem, "-CAkey", key
+
     @staticmethod
     def _names(names):
-        return "subjectAltName=" + ",".join("DNS:" + name for name in names)
+        kinds = {True: "IP:", False: "DNS:"}
+        return "subjectAltName=" + ",".join(
+            name if ":" in name else kinds[name.replace(".", "").isdigit()] + name
+            for name in names)
 
     def _make(self, file, subject, extension, *options):
         pem, key = self.directory / (file + ".pem"), self.directory / (file + ".key")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-days", "2", "-subj", "/CN=" + subject, "-addext", extension,
-             "-keyout", key, "-out", pem, *options],
-            check=True, capture_output=True)
+        self._run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                  "-nodes", "-days", "2", "-subj", "/CN=" + subject, "-addext", extension,
+                  "-keyout", key, "-out", pem, *options)
         return str(pem), str(key)
+
+    @staticmethod
+    def _run(*arguments):
+        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
 
 
 class NameServer:
@@ -242,9 +279,11 @@ class World:
         self.names = names or NameServer()
 
     def nikawa(self, *options, **more):
-        """A nikawa that knows the world's names and authority."""
+        """A nikawa that knows the world's names and authority, and may reach loopback, where the
+        origins are, unless the options say what it may."""
+        allowance = [] if "--allow-target" in options else ["--allow-target", "loopback"]
         return Nikawa("--listen", "127.0.0.1", "--port", 0, "--ca-file", self.certificates.ca,
-                      "--resolver", self.names.address, *options, **more)
+                      "--resolver", self.names.address, *allowance, *options, **more)
 
     def folder(self, name):
         path = self.directory / name

@@ -153,7 +153,8 @@ class Nginx(NginxProcess):
 class ScriptedOrigin:
     """An HTTP/1.1 origin that does by path what nginx would not, and tells what it got.
 
-    /hash answers with what it received; /held answers once `release` is set; /endless sends until
+    /hash answers with what it received; /held answers once `release` is set, /halves sends the
+    second half of its answer then; /endless sends until
     the peer goes away; /short-sized and /short-chunked break off; /closing says Connection: close.
     """
 
@@ -261,6 +262,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
         self._reply(b"released")
+
+    def act_halves(self):
+        piece = b"h" * 100_000
+        self.send_response(200)
+        self.send_header("Content-Length", str(2 * len(piece)))
+        self.end_headers()
+        self.wfile.write(piece)
+        self.origin.arrived.release()
+        self.origin.release.wait()
+        self.wfile.write(piece)
 
     def act_endless(self):
         self.send_response(200)

@@ -1,8 +1,9 @@
 """Clients that do not read: they hold their origin, not our memory, and nobody else."""
 
+import json
 import time
 
-from harness import IS_SANITIZED, PATIENCE, RawClient, SystemTest, curl, sha256
+from harness import IS_SANITIZED, PATIENCE, RawClient, SystemTest, curl, sha256, wait_until
 from origins import Nginx, ScriptedOrigin
 
 MIB = 1 << 20
@@ -65,6 +66,47 @@ class SlowReaders(SystemTest):
         reply = curl(nikawa, self.nginx.url("h2.test", "/medium"))
         self.assertEqual(reply.code, 0)
         self.assertEqual(sha256(reply.body), sha256(self.large[:20 * MIB]))
+
+    def test_over_http2_small_requests_beside_a_slow_reader_keep_their_time(self):
+        nikawa = self.start()
+        self.ask_and_not_read(nikawa, self.nginx.url("h2.test", "/large"))
+        _, _, host, path = self.nginx.url("h2.test", "/hello").split("/", 3)
+        began, got = time.monotonic(), 0
+        with RawClient(nikawa) as client:
+            for _ in range(200):
+                client.send(f"GET /{path} HTTP/1.1\r\nHost: {host}\r\n\r\n")
+                got += len(client.receive_until(b"hello"))
+        self.assertLess(time.monotonic() - began, PATIENCE)  # 200 stalls would be far more
+        self.assertGreater(got, 200 * len("HTTP/1.1 200 OK\r\n\r\nhello"))
+        self.assertEqual(self.stats(nikawa)["origins"][0]["dials"], {"first_use": 1})
+
+    def test_all_bodies_together_stay_bounded_and_everything_goes_on(self):
+        limit = 16 * MIB
+        nikawa = self.start("--max-body-memory", "16m")
+        curl(nikawa, self.nginx.url("h2.test", "/hello"))
+        before = nikawa.resident_bytes()
+        # Without the limit these hold more than 60 MiB: 50 windows of 1280 KiB.
+        slow = [self.ask_and_not_read(nikawa, self.nginx.url("h2.test", "/large"))
+                for _ in range(50)]
+        self.settled(lambda: nikawa.resident_bytes() - before)
+        # Half of it is the mark; what is under way then still comes.
+        self.assertLess(self.stats(nikawa)["body_memory"], limit)
+        self.assertLess(nikawa.resident_bytes() - before, BOUND * (4 if IS_SANITIZED else 1))
+        reply = curl(nikawa, self.nginx.url("h2.test", "/medium"))
+        self.assertEqual((reply.code, reply.status), (0, 200))
+        self.assertEqual(sha256(reply.body), sha256(self.large[:20 * MIB]))
+        for client in slow[1:]:
+            client.socket.close()
+        left = len(self.large) - MIB
+        while left > 0 and (piece := slow[0].socket.recv(MIB)):
+            left -= len(piece)
+        self.assertLessEqual(left, 0)
+        slow[0].socket.close()
+        wait_until(lambda: self.stats(nikawa)["body_memory"] < MIB, "memory to be given back")
+
+    @staticmethod
+    def stats(nikawa):
+        return json.loads(curl(nikawa, f"http://127.0.0.1:{nikawa.port}/.api/stats").body)
 
     def test_a_client_that_pauses_gets_everything_in_the_end(self):
         nikawa = self.start()

@@ -4,17 +4,12 @@ Runs in a network namespace of its own, in which the well-known ports are free a
 of a dnsmasq: `*.ccnproxy-https` is nikawa, `h2.test` and `h1.test` are nginx at port 443.
 """
 
-import ctypes
-import os
-import pathlib
 import subprocess
-import tempfile
 import unittest
 
+import own_network
 from harness import PATIENCE, Nikawa, World, clean_environment, spawn, wait_until
 from origins import Nginx
-
-CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
 
 PHP_CURL = """
 $handle = curl_init($argv[1]);
@@ -32,32 +27,8 @@ echo file_get_contents($argv[1]), " ", $http_response_header[0], "\\n";
 """
 
 
-def enter_namespace():
-    """Moves this process to a network of its own; its children are born there."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    user, group, is_root = os.getuid(), os.getgid(), os.geteuid() == 0
-    flags = CLONE_NEWNS | CLONE_NEWNET | (0 if is_root else CLONE_NEWUSER)
-    if libc.unshare(flags) != 0:
-        raise unittest.SkipTest("no namespace: " + os.strerror(ctypes.get_errno()))
-    if not is_root:
-        pathlib.Path("/proc/self/setgroups").write_text("deny")
-        pathlib.Path("/proc/self/uid_map").write_text(f"0 {user} 1")
-        pathlib.Path("/proc/self/gid_map").write_text(f"0 {group} 1")
-    with tempfile.NamedTemporaryFile("w", delete=False) as conf:
-        conf.write("nameserver 127.0.0.1\n")
-    os.chmod(conf.name, 0o644)
-    commands = [["mount", "--make-rprivate", "/"],
-                ["mount", "--bind", conf.name, "/etc/resolv.conf"],
-                ["ip", "link", "set", "lo", "up"]]
-    for command in commands:
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise unittest.SkipTest("no namespace: " + done.stderr.strip())
-    os.unlink(conf.name)
-
-
 def setUpModule():
-    enter_namespace()
+    own_network.enter()
 
 
 class ThroughNames(unittest.TestCase):
@@ -75,7 +46,7 @@ class ThroughNames(unittest.TestCase):
         cls.nginx = Nginx(cls.world, addresses=["127.0.0.1:443", "127.0.0.2:443", "127.0.0.1:80"])
         cls.addClassCleanup(cls.nginx.close)
         wait_until(lambda: cls.dns.poll() is None and cls.resolves("h2.test"), "dnsmasq")
-        cls.nikawa = Nikawa("--ca-file", cls.world.certificates.ca)
+        cls.nikawa = Nikawa("--ca-file", cls.world.certificates.ca, "--allow-target", "loopback")
         cls.addClassCleanup(cls.nikawa.__exit__, None)
 
     @staticmethod

@@ -111,7 +111,8 @@ class State(SystemTest):
     def test_a_signal_ends_it_while_it_warms(self):
         with socket.create_server(("127.0.0.1", 0)) as silent:
             process = spawn(NIKAWA, "--listen", "127.0.0.1", "--port", 0, "--resolver",
-                            self.world.names.address, "--warm-timeout", "1h", "--warm",
+                            self.world.names.address, "--allow-target", "loopback",
+                            "--warm-timeout", "1h", "--warm",
                             f"https://silent.test:{silent.getsockname()[1]}",
                             stderr=subprocess.DEVNULL)
             self.addCleanup(process.kill)

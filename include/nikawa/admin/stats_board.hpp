@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "nikawa/base/memory_budget.hpp"
 #include "nikawa/pool/pool_set.hpp"
 #include "nikawa/telemetry/http_stats.hpp"
 
@@ -14,6 +16,8 @@ namespace nikawa::admin {
 struct ShardStats {
     std::vector<pool::OriginStatus> origins;
     telemetry::HttpFigures http;
+    std::uint64_t body_bytes = 0;       ///< of bodies, held for somebody slow
+    std::uint64_t memory_refusals = 0;  ///< exchanges that did not begin because of them
 };
 
 /// The same of all shards: one status for each origin, in order of their names.
@@ -47,8 +51,9 @@ public:
     StatsReporter(StatsBoard& board,
                   std::size_t shard,
                   const pool::PoolSet& pools,
-                  const telemetry::HttpStats& http)
-        : board_(board), shard_(shard), pools_(pools), http_(http) {}
+                  const telemetry::HttpStats& http,
+                  const MemoryBudget& memory)
+        : board_(board), shard_(shard), pools_(pools), http_(http), memory_(memory) {}
 
     /// To be called once a second. Costs nothing when no other shard could ask.
     void publish();
@@ -57,12 +62,15 @@ public:
     [[nodiscard]] ShardStats collect() const;
 
 private:
-    [[nodiscard]] ShardStats own() const { return {pools_.status(), http_.figures()}; }
+    [[nodiscard]] ShardStats own() const {
+        return {pools_.status(), http_.figures(), memory_.held(), memory_.refusals()};
+    }
 
     StatsBoard& board_;
     std::size_t shard_;
     const pool::PoolSet& pools_;
     const telemetry::HttpStats& http_;
+    const MemoryBudget& memory_;
 };
 
 }  // namespace nikawa::admin

@@ -20,8 +20,22 @@ struct ClientLimits {
     Duration write_timeout{};      ///< until the client takes the next bytes of a response
 };
 
+/// Told when a connection begins or ends to be idle: between two requests, or before the first,
+/// with nothing of the next one there.
+class IdleListener {
+public:
+    virtual void became_idle() noexcept = 0;
+    virtual void became_busy() noexcept = 0;
+
+protected:
+    ~IdleListener() = default;
+};
+
 /// One connection from a client: reads requests and answers them through a `RequestHandler`, one at
 /// a time and in order, over HTTP/1.1 and 1.0 (RFC 9112).
+///
+/// A client that ends its side after a request is served all the same, as it may still read; one
+/// that is gone altogether is told to the exchange.
 ///
 /// The coroutine that awaits `run()` owns it. Pipelined requests wait in the connection's buffer.
 class ClientConnection {
@@ -29,7 +43,8 @@ public:
     ClientConnection(loop::Loop& loop,
                      std::unique_ptr<net::ByteStream> stream,
                      RequestHandler& handler,
-                     const ClientLimits& limits);
+                     const ClientLimits& limits,
+                     IdleListener* idle_listener = nullptr);
     ClientConnection(const ClientConnection&) = delete;
     ClientConnection& operator=(const ClientConnection&) = delete;
     ~ClientConnection();

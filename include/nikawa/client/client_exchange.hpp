@@ -70,6 +70,10 @@ public:
     /// The same for the last piece (may be empty): `bytes`, the end of the message and `trailers`.
     virtual Task<Result<void>> finish_response(Bytes bytes, const http::FieldBlock& trailers) = 0;
 
+    /// The connection ends after the response, which is still to begin and says so: what follows
+    /// such a request on the connection is not to be trusted.
+    virtual void close_after_response() = 0;
+
     /// Whether `begin_response()` was called.
     [[nodiscard]] virtual bool has_response_begun() const = 0;
 
@@ -77,7 +81,8 @@ public:
     /// transfer and never a complete one (RFC 9112 §8).
     virtual void break_off() noexcept = 0;
 
-    /// Asks to be told when the client hangs up while nobody receives; nullptr ends it.
+    /// Asks to be told when the client is gone while nobody receives; nullptr ends it. One that has
+    /// only ended its side after the request is not gone.
     virtual void watch_client(net::PeerCloseListener* listener) = 0;
 
     /// Body bytes received from, and sent to, the client so far.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "nikawa/net/endpoint.hpp"
 #include "nikawa/net/unique_fd.hpp"
 
 namespace nikawa::daemon {
@@ -17,7 +18,10 @@ constexpr int first_systemd_fd = 3;
 /// Throws std::runtime_error that names the variable and the socket we cannot use.
 std::vector<net::UniqueFd> inherited_sockets(int first_fd = first_systemd_fd);
 
-/// The local ports of listening sockets, in their order.
+/// Where listening sockets are bound, in their order.
+std::vector<net::Endpoint> endpoints_of(const std::vector<net::UniqueFd>& sockets);
+
+/// Their ports.
 std::vector<std::uint16_t> ports_of(const std::vector<net::UniqueFd>& sockets);
 
 }  // namespace nikawa::daemon

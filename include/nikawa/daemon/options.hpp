@@ -12,6 +12,17 @@
 
 namespace nikawa::daemon {
 
+/// A section `[origin PATTERN...]` of the configuration file: how TLS is done with the origins
+/// whose host matches one of the patterns (http::HostPattern).
+struct OriginSection {
+    std::vector<std::string> patterns;
+    std::string ca_file;      ///< ca-file: instead of the authorities that are trusted otherwise
+    std::string client_cert;  ///< client-cert: PEM, with the chain behind it
+    std::string client_key;   ///< client-key: PEM; empty: it stands in client-cert
+
+    friend bool operator==(const OriginSection&, const OriginSection&) = default;
+};
+
 /// The parsed and validated command line, environment and configuration file. Durations are
 /// inactivity limits; zero is no limit. These are the defaults.
 struct Options {
@@ -51,7 +62,21 @@ struct Options {
     std::size_t max_fields = 256;                    ///< --max-fields
     std::uint64_t max_body_bytes = 0;                ///< --max-body-bytes; 0 is no limit
 
+    // Who may use it, and to reach what: see access::ClientRules and access::TargetRules
+    std::vector<std::string> allow_client = {"loopback", "private"};  ///< --allow-client
+    std::vector<std::string> allow_target;                            ///< --allow-target
+    std::vector<std::string> deny_target;                             ///< --deny-target
+    std::vector<std::string> allow_port;                              ///< --allow-port; empty: all
+
+    // Bounds, of the whole daemon
+    std::size_t max_conns = 0;             ///< --max-conns; 0: three quarters of the descriptors
+    std::size_t max_conns_per_client = 0;  ///< --max-conns-per-client; 0 is no limit
+    std::size_t max_exchanges_per_host = 10000;       ///< --max-exchanges-per-host
+    std::size_t max_body_memory = 512 * 1024 * 1024;  ///< --max-body-memory
+    unsigned retry_budget = 20;                       ///< --retry-budget: per cent of exchanges
+
     // Origins
+    std::vector<OriginSection> origin_sections;  ///< of the configuration file alone
     std::chrono::milliseconds proxy_read_timeout{
         std::chrono::seconds{60}};                                        ///< --proxy-read-timeout
     std::chrono::milliseconds resolve_timeout{std::chrono::seconds{5}};   ///< --resolve-timeout

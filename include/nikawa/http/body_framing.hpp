@@ -40,6 +40,10 @@ Result<BodyFraming> request_framing(const RequestHead& head);
 /// Errors: malformed (side origin).
 Result<BodyFraming> response_framing(std::string_view request_method, const ResponseHead& head);
 
+/// The one value of all Content-Length fields and the members of their lists, if they agree on one
+/// (RFC 9112 §6.3 item 5).
+std::optional<std::uint64_t> agreed_length(const FieldBlock& fields);
+
 /// The decimal number `digits`: digits only, no sign, no list, no overflow.
 std::optional<std::uint64_t> parse_decimal(std::string_view digits);
 

@@ -38,7 +38,8 @@ public:
     /// Reads on, to the end of the next piece of data and of the framing after it. When `taken` is
     /// 0 and the end is not reached, more input is needed: call again with these bytes and those
     /// that followed. Never takes bytes beyond the body's end.
-    /// Errors: bad_framing or malformed; chunk extensions longer than 256 bytes are refused.
+    /// Errors: bad_framing or malformed; chunk extensions of more than 256 bytes in a chunk or 16
+    /// KiB in a message are refused (RFC 9112 §7.1.1).
     Result<Step> decode(Bytes input);
 
     /// The peer has closed. Fine for a body that lasts until then.
@@ -80,7 +81,8 @@ private:
     Side side_;
     HeadLimits trailer_limits_;
     State state_ = State::end;
-    std::uint64_t left_ = 0;  // of the body when sized, else of the chunk
+    std::uint64_t left_ = 0;           // of the body when sized, else of the chunk
+    std::size_t extension_bytes_ = 0;  // of all chunks so far
     std::string trailer_section_;
     FieldBlock trailers_;
 };

@@ -27,16 +27,18 @@ public:
     /// Parses a request head at the start of `input` into `head` (cleared first). Gives the number
     /// of bytes it took, 0 when more are needed. One empty line before the head is passed over
     /// (RFC 9112 §2.2).
-    /// Errors (side client): bad_head, head_too_large, target_too_long; bad_framing for lengths and
-    /// codings that contradict each other, though `request_framing()` is who judges them. Refused:
-    /// bare LF or CR, obs-fold, white space around a name, control bytes, names that are no tokens,
-    /// white space and control bytes in the target, versions other than 1.0 and 1.1. (Bytes from 0x80
-    /// on pass in a target: clients send unencoded UTF-8, and it is not ours to change.)
+    /// Errors (side client): bad_head, bad_version, head_too_large, target_too_long; bad_framing
+    /// for lengths and codings that contradict each other, though `request_framing()` judges them.
+    /// Refused: bare LF or CR, obs-fold, white space around a name, control bytes, names that are
+    /// no tokens, white space and control bytes in the target, versions other than 1.0 and 1.1.
+    /// (Bytes from 0x80 on pass in a target: clients send unencoded UTF-8, and it is not ours to
+    /// change.)
     Result<std::size_t> parse_request(Bytes input, RequestHead& head);
 
-    /// The same for a response head; a missing reason phrase is accepted with or without the space
-    /// before it. obs-fold is replaced by a space (RFC 9112 §5.2).
-    /// Errors (side origin): malformed, response_head_too_large.
+    /// The same for a response head, with some leniency: a missing reason phrase is accepted with
+    /// or without the space before it; obs-fold is replaced by a space (RFC 9112 §5.2); white space
+    /// before a colon is taken out (§5.1); a Connection that is no list of tokens is given as
+    /// `close`. Errors (side origin): malformed, response_head_too_large.
     Result<std::size_t> parse_response(Bytes input, ResponseHead& head);
 
     void reset() { searched_ = 0; }

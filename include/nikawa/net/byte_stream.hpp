@@ -31,10 +31,15 @@ struct PathReport {
     Duration silence{};       ///< since the peer last sent or acknowledged anything
 };
 
-/// Told once that the peer has hung up, while nobody reads.
+/// Told that the peer has hung up, while nobody reads.
 class PeerCloseListener {
 public:
+    /// The connection is of no more use; told once.
     virtual void peer_closed() noexcept = 0;
+
+    /// The peer has ended its side orderly, which is all that a FIN says: whether it still reads
+    /// shows when something is written, and `peer_closed()` may follow. Told once.
+    virtual void peer_ended() noexcept { peer_closed(); }
 
 protected:
     ~PeerCloseListener() = default;
@@ -78,8 +83,8 @@ public:
         writable_.notify();
     }
 
-    /// Asks to be told when the peer hangs up while nobody reads; nullptr ends it. An end of
-    /// input counts as hanging up, as for nginx: a client that only half-closes is gone.
+    /// Asks to be told when the peer hangs up while nobody reads; nullptr ends it. Over TLS an end
+    /// of input is told as `peer_closed()`: TLS has no half-closed connection.
     virtual void watch_peer(PeerCloseListener* listener) = 0;
 
     /// Ends our side orderly (FIN, over TLS close_notify first); reading goes on.

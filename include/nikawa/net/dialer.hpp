@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "nikawa/base/result.hpp"
@@ -36,13 +37,25 @@ struct Dialled {
     bool resumed = false;  ///< by a TLS session of before
 };
 
+/// Which addresses may be connected to.
+class AddressRules {
+public:
+    virtual ~AddressRules() = default;
+
+    /// Nothing when a connection to `address` may be made for `origin`; else address_denied, or
+    /// target_denied if none may be made for it at all, whose cause says which rule forbids it.
+    [[nodiscard]] virtual std::optional<Failure> refuse(const http::Origin& origin,
+                                                        const IpAddress& address) const = 0;
+};
+
 /// Makes connections to origins: name, TCP, and TLS with the origin's name verified.
 class Dialer {
 public:
     virtual ~Dialer() = default;
 
     /// Errors (side origin): resolve_failed, resolve_timed_out, connect_failed, connect_timed_out,
-    /// tls_failed, tls_certificate_rejected, tls_timed_out.
+    /// tls_failed, tls_certificate_rejected, tls_timed_out. Side self: descriptors_exhausted. Side
+    /// client: address_denied, target_denied.
     virtual Task<Result<Dialled>> dial(const http::Origin& origin, DialMode mode) = 0;
 
     /// A session to this address has gone silent: dials prefer others for a while.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "nikawa/loop/deadline_queue.hpp"
@@ -16,15 +17,26 @@ namespace nikawa::net {
 /// Throws std::runtime_error: "cannot listen on 0.0.0.0:3000: Address already in use".
 UniqueFd listen_on(const std::string& address, std::uint16_t port);
 
+/// Where a socket is bound; nothing if it is not of IPv4 or IPv6.
+std::optional<Endpoint> local_endpoint(int fd);
+
 /// Accepts connections from a listening socket and hands them to `accepted`, in batches and within
-/// a turn. When the process runs out of descriptors it pauses instead of spinning.
+/// a turn. When the process runs out of descriptors it makes room, or refuses with a descriptor
+/// kept in reserve, and pauses where that cannot be instead of spinning.
 class Listener final : private Pollable, private loop::TurnFlush, private loop::Expirable {
 public:
     using Accepted = std::function<void(std::unique_ptr<TcpStream>)>;
 
+    /// What is done for a connection that finds no descriptor.
+    struct Shortage {
+        std::function<bool()> make_room = [] { return false; };  ///< closes what is idle, if it can
+        Accepted refuse = {};  ///< answers and closes the connection before it returns
+    };
+
     /// Takes over a socket that listens already: opened by `listen_on()`, or inherited. Throws
     /// std::runtime_error if it is not one.
     Listener(EventLoop& event_loop, UniqueFd fd, Accepted accepted);
+    Listener(EventLoop& event_loop, UniqueFd fd, Accepted accepted, Shortage shortage);
     ~Listener();
 
     /// Stops accepting and closes the socket.
@@ -39,10 +51,14 @@ private:
     void flush() noexcept override;
     void expire() noexcept override;
     void pause() noexcept;
+    std::unique_ptr<TcpStream> accept() noexcept;
+    void accept_with_reserve() noexcept;
 
     EventLoop& event_loop_;
     UniqueFd fd_;
     Accepted accepted_;
+    Shortage shortage_;
+    UniqueFd reserve_;  // open as long as it is not needed
     loop::Watchdog pause_ends_;
 };
 

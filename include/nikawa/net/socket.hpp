@@ -53,6 +53,9 @@ public:
     /// broke.
     [[nodiscard]] bool is_peer_gone() const noexcept;
 
+    /// The connection broke, in both directions.
+    [[nodiscard]] bool is_broken() const noexcept { return broken_ || error_ != 0; }
+
     /// As `ByteStream::path` and `probe_path`.
     [[nodiscard]] PathReport path() const noexcept;
     void probe_path(bool on) noexcept;

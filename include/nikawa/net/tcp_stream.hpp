@@ -34,6 +34,7 @@ public:
     /// Gives the socket away, for another thread's loop; the stream is of no more use.
     [[nodiscard]] UniqueFd release() noexcept { return socket_.release(); }
     [[nodiscard]] std::string peer_address() const override { return peer_.to_string(); }
+    [[nodiscard]] const Endpoint& peer() const noexcept { return peer_; }
 
 private:
     void arm_readable() override;
@@ -43,6 +44,7 @@ private:
     Socket socket_;
     Endpoint peer_;
     PeerCloseListener* peer_listener_ = nullptr;
+    bool end_told_ = false;  // to this listener
     bool readable_armed_ = false;
     bool writable_armed_ = false;
 };

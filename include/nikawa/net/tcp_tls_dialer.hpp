@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "nikawa/net/descriptor_relief.hpp"
 #include "nikawa/net/dialer.hpp"
 #include "nikawa/net/event_loop.hpp"
 #include "nikawa/net/resolver.hpp"
@@ -23,16 +24,19 @@ struct DialSettings {
     Duration unacknowledged = std::chrono::seconds{30};            ///< TCP_USER_TIMEOUT
     Duration avoid_failed = std::chrono::seconds{30};  ///< an address that failed comes last
     bool fast_open = false;                            ///< TCP Fast Open (RFC 7413), https alone
+    const AddressRules* rules = nullptr;               ///< outlives the dialer; nullptr: all may be
 };
 
 /// Dials for real. An address that cannot be reached, or that hangs up during the handshake, is
 /// passed over for the next; a handshake that fails otherwise fails the dial.
 class TcpTlsDialer final : public Dialer {
 public:
+    /// `relief` is asked for a descriptor when there is none; may be nullptr.
     TcpTlsDialer(EventLoop& event_loop,
                  Resolver& resolver,
                  TlsContext& tls,
-                 const DialSettings& settings);
+                 const DialSettings& settings,
+                 DescriptorRelief* relief = nullptr);
     ~TcpTlsDialer();
 
     Task<Result<Dialled>> dial(const http::Origin& origin, DialMode mode) override;
@@ -46,6 +50,7 @@ public:
     void cancel() noexcept;
 
 private:
+    Task<Result<Addresses>> resolve(const std::string& host);
     Task<Result<Dialled>> dial_one_of(const http::Origin& origin,
                                       DialMode mode,
                                       Addresses& untried);
@@ -59,6 +64,7 @@ private:
     Resolver& resolver_;
     TlsContext& tls_;
     DialSettings settings_;
+    DescriptorRelief* relief_;
     std::unique_ptr<AddressBook> addresses_;
     std::vector<ConnectRace*> connecting_;
     std::vector<TlsStream*> shaking_hands_;

@@ -1,8 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <vector>
 
+#include "nikawa/http/host_pattern.hpp"
 #include "nikawa/http/origin.hpp"
+#include "nikawa/net/client_certificate.hpp"
 #include "nikawa/net/endpoint.hpp"
 #include "nikawa/net/event_loop.hpp"
 #include "nikawa/net/tls_stream.hpp"
@@ -10,16 +14,25 @@
 
 namespace nikawa::net {
 
-/// How TLS to origins is done.
-struct TlsSettings {
-    bool verify = true;    ///< false: any certificate will do
-    bool offer_h2 = true;  ///< ALPN offers "h2" before "http/1.1"
+/// What is different with some origins.
+struct TlsProfile {
+    std::vector<http::HostPattern> hosts;               ///< theirs; an address matches by its text
+    std::optional<TrustStore> trust = {};               ///< nothing: that of all others
+    std::optional<ClientCertificate> certificate = {};  ///< nothing: we show none
 };
 
-/// What the TLS connections of one shard to origins share: one trust profile, and the sessions that
-/// origins let us resume. TLS 1.2 or newer.
+/// How TLS to origins is done.
+struct TlsSettings {
+    bool verify = true;                     ///< false: any certificate will do
+    bool offer_h2 = true;                   ///< ALPN offers "h2" before "http/1.1"
+    std::vector<TlsProfile> profiles = {};  ///< of an origin the first one that has its host counts
+};
+
+/// What the TLS connections of one shard to origins share: whom we trust, what we show, and the
+/// sessions that origins let us resume. TLS 1.2 or newer.
 ///
-/// Keeps a few sessions for each origin, newest first; those of TLS 1.3 are used once
+/// A session is resumed with the origin that gave it alone, so what was verified for it, and by
+/// whom, holds. Keeps a few sessions for each origin, newest first; those of TLS 1.3 are used once
 /// (RFC 8446 appendix C.4). It outlives its streams.
 class TlsContext {
 public:

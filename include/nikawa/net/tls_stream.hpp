@@ -85,6 +85,8 @@ private:
     [[nodiscard]] bool is_peer_gone() noexcept;
     /// Says what stopped the last call: a need, noted in `direction`, or the end or a failure.
     IoResult stopped(int result, Direction& direction) noexcept;
+    /// The peer's alert, if it sent one before writing failed; else `stop`.
+    IoResult last_words(const IoResult& stop) noexcept;
     /// Goes on with the handshake beside early data. Nothing: it is over, the stream is like any.
     std::optional<IoResult> go_on_early(Direction& direction) noexcept;
     IoResult write_early(std::span<const Bytes> pieces) noexcept;

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+struct x509_st;
 struct x509_store_st;
 
 namespace nikawa::net {
@@ -14,7 +15,8 @@ public:
     /// The system's authorities. Throws std::runtime_error.
     static TrustStore system();
 
-    /// Those in a PEM file, and no others. Throws std::runtime_error that names the file.
+    /// Those in a PEM file, and no others: roots, or certificates by them that are to be believed
+    /// without them. Throws std::runtime_error that begins with the file's name.
     static TrustStore from_file(const std::string& ca_file);
 
     /// One certificate, given in PEM. Throws std::runtime_error.
@@ -24,6 +26,7 @@ public:
 
 private:
     explicit TrustStore(x509_store_st* store);
+    void believe(x509_st* certificate);
 
     // Shared because shards outlive each other in any order; read only, and OpenSSL locks it.
     std::shared_ptr<x509_store_st> store_;

@@ -39,6 +39,7 @@ public:
     [[nodiscard]] const std::string& peer_address() const override;
     [[nodiscard]] TimePoint idle_since() const override;
     [[nodiscard]] TimePoint last_heard() const override;
+    [[nodiscard]] bool has_answered() const override;
     [[nodiscard]] net::PathReport path() const override;
     void probe() override;
     void call_when_heard() override;

@@ -104,6 +104,9 @@ public:
     /// When the origin last sent anything (over HTTP/2 the answer to a PING, too), or it was made.
     [[nodiscard]] virtual TimePoint last_heard() const = 0;
 
+    /// Whether the origin has ever begun to answer a request on it.
+    [[nodiscard]] virtual bool has_answered() const = 0;
+
     /// How it stands with the path to the origin: one system call.
     [[nodiscard]] virtual net::PathReport path() const = 0;
 

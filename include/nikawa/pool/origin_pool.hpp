@@ -9,9 +9,11 @@
 
 #include "nikawa/loop/loop.hpp"
 #include "nikawa/origin/session_factory.hpp"
+#include "nikawa/pool/dial_back_off.hpp"
 #include "nikawa/pool/dials_wanted.hpp"
 #include "nikawa/pool/origin_facts.hpp"
 #include "nikawa/pool/origin_status.hpp"
+#include "nikawa/pool/retry_budget.hpp"
 #include "nikawa/pool/upkeep.hpp"
 
 namespace nikawa::pool {
@@ -21,8 +23,11 @@ struct PoolLimits {
     Duration keep_warm = std::chrono::hours{1};  ///< after the last exchange; zero: not at all
     Duration ping_interval = std::chrono::seconds{15};  ///< of idle HTTP/2 sessions, at first
     std::size_t max_waiters = 10000;
+    std::size_t max_exchanges = 10000;  ///< with a stream, at once; more of them wait
+    unsigned retry_percent = 20;        ///< of the recent exchanges may be repeats
     origin::StreamTimeouts timeouts{};  ///< of the streams that are given out
     bool early_data = false;            ///< a cold pool may send a request in early data
+    std::uint32_t jitter_seed = 0;      ///< of the pauses between dials that fail; 0: no jitter
 };
 
 /// Whether a request may reach the origin twice: only such a one is sent before the origin has
@@ -84,16 +89,25 @@ public:
                const PoolLimits& limits);
     ~OriginPool() override;
 
-    /// A stream of a warm session, if there is one and nobody waits; never suspends.
+    /// A stream of a warm session, if there is one, nobody waits and not too many exchanges are
+    /// under way; never suspends.
     std::optional<Acquired> try_acquire(Repeatable repeatable);
 
     /// A stream, as soon as there is one for this waiter.
-    /// Errors: pool_closed, pool_full (side self), acquire_timed_out, those of a dial, and what
-    /// `waiter.abandon()` was given.
+    /// Errors: pool_closed, pool_full (side self), acquire_timed_out, origin_failing (`outage()`
+    /// tells more), those of a dial, and what `waiter.abandon()` was given.
     Task<Result<Acquired>> acquire(Waiter& waiter, Deadline deadline);
 
-    /// A request is sent again after this failure; counted.
-    void note_retry(Errc failure) { ++counters_.retries[failure]; }
+    /// Whether a request may be sent again after this failure; counted, be it granted or refused.
+    bool try_retry(Errc failure, RetryCost cost);
+
+    /// How it stands with an origin to which no connection can be made: then exchanges that find
+    /// no session are refused (origin_failing), but for the one that comes when the next attempt
+    /// is due and makes it. Nothing while it is not known to be out.
+    [[nodiscard]] std::optional<Outage> outage() const;
+
+    /// Whether its dials fail, or did lately.
+    [[nodiscard]] bool is_failing() const { return back_off_.is_failing(loop_.now()); }
 
     /// Keeps a session ready for ever, used or not.
     void pin();
@@ -110,6 +124,12 @@ public:
 
     /// Lets an idle origin get cold, if it is not pinned: there are too many.
     void let_go();
+
+    /// Since when the session has been idle that has been for longest; nothing if there is none.
+    [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept;
+
+    /// Ends that session at once, for the sake of its descriptor.
+    void end_longest_idle() noexcept;
 
     /// Whether it holds nothing: no session, dial or waiter.
     [[nodiscard]] bool is_empty() const;
@@ -140,7 +160,7 @@ private:
     Task<void> serve_session(origin::DialledSession dialled);
     void start_dials();
     void start_dials(std::size_t count, DialReason reason);
-    void dial_failed(const Failure& why);
+    void dial_failed(const Failure& why, TimePoint began);
     void serve_waiters();
     void fail_waiters(const Failure& why);
     [[nodiscard]] Member* pick(Repeatable repeatable) const;
@@ -149,11 +169,23 @@ private:
     void update(Member& member) noexcept;
     void note_demand();
     void note_idle(const Member& member);
-    void back_off();
-    [[nodiscard]] bool may_come_back() const;
-    [[nodiscard]] bool pauses_after_failure() const;
-    [[nodiscard]] std::size_t exchanges() const;
+    void note_streams(Member& member) noexcept;
+    [[nodiscard]] bool has_room() const { return streams_ < limits_.max_exchanges; }
+    [[nodiscard]] std::size_t exchanges() const { return waiters_.size() + streams_; }
     [[nodiscard]] DialReason reason_to_wait() const;
+
+    [[nodiscard]] Member* longest_idle() const noexcept;
+
+    // When dials fail
+    void judge_use(Member& member) noexcept;
+    void fail_while_out();
+    [[nodiscard]] bool has_hope() const;
+    [[nodiscard]] bool may_come_back() const;
+    [[nodiscard]] bool may_dial_for_waiters() const;
+    [[nodiscard]] std::size_t attempts_under_way() const;
+    [[nodiscard]] TimePoint overdue_at() const;
+    [[nodiscard]] bool fails_fast() const;
+    [[nodiscard]] Deadline next_look_at_outage() const;
 
     // Looking ahead
     void look_after() { mark_dirty(); }  // at the end of this turn
@@ -176,7 +208,9 @@ private:
     std::vector<Member*> members_;
     std::vector<Member*> available_;  // with capacity; the one idle for the shortest time is last
     std::list<Waiter*> waiters_;
+    std::size_t streams_ = 0;  // open on the members
     std::size_t dials_ = 0;
+    TimePoint dialling_since_{};  // while there are dials: when the first of them began
     std::size_t starting_dials_ = 0;  // of these, those that make it warm at the start
     std::size_t streams_per_session_;
     OriginFacts facts_;
@@ -187,9 +221,10 @@ private:
     std::optional<TimePoint> last_used_;
     std::size_t planned_peak_ = 0;            // a higher one calls for a new plan
     Duration idle_horizon_{};                 // an idle session needs nothing for so long
-    std::optional<TimePoint> failing_since_;  // dials, and none has succeeded since
+    DialBackOff back_off_;
     TimePoint last_dial_failure_{};
-    Deadline retry_dials_at_{TimePoint{}};          // those that nobody waits for
+    bool was_refused_ = false;                      // somebody, since the last attempt
+    RetryBudget retry_budget_;
     DialReason last_loss_ = DialReason::first_use;  // why there is no session, if there is none
     loop::Watchdog next_upkeep_;
 };

@@ -10,6 +10,7 @@
 #include "nikawa/base/failure.hpp"
 #include "nikawa/http/origin.hpp"
 #include "nikawa/net/dialer.hpp"
+#include "nikawa/pool/dial_back_off.hpp"
 #include "nikawa/pool/dial_reason.hpp"
 
 namespace nikawa::pool {
@@ -24,6 +25,7 @@ struct OriginCounters {
     std::uint64_t resumed_dials = 0;          ///< by a TLS session of before
     std::uint64_t doubts = 0;                 ///< sessions whose path went silent
     std::map<Errc, std::uint64_t> retries{};  ///< requests sent again, by what had failed
+    std::uint64_t retries_refused = 0;        ///< for the budget of retries was used up
     Duration saved{};  ///< that warm exchanges did not wait, by the measured time of dials
 
     OriginCounters& operator+=(const OriginCounters& other);
@@ -44,6 +46,7 @@ struct OriginStatus {
     Duration round_trip{};
     Duration dial_time{};
     std::optional<Duration> idle_limit;
+    std::optional<Outage> outage;  ///< no connection can be made
 };
 
 /// What is worth knowing of an origin in another life of the daemon.

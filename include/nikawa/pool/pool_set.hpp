@@ -36,6 +36,10 @@ public:
     /// How it stands with each origin.
     [[nodiscard]] std::vector<OriginStatus> status() const;
 
+    /// Ends the session that has been idle for longest, of any origin; its descriptor is free when
+    /// this returns. False if there is none.
+    bool let_idle_session_go() noexcept;
+
     /// Closes every pool: nothing more is given out, sessions end as they become idle.
     void close();
 

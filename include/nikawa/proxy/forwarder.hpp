@@ -3,6 +3,8 @@
 #include <chrono>
 #include <optional>
 
+#include "nikawa/access/target_rules.hpp"
+#include "nikawa/base/memory_budget.hpp"
 #include "nikawa/client/client_exchange.hpp"
 #include "nikawa/mapping/host_mapper.hpp"
 #include "nikawa/pool/pool_set.hpp"
@@ -15,9 +17,10 @@ namespace nikawa::proxy {
 struct ForwarderSettings {
     mapping::HostRules host_rules;
     Identity identity;
-    std::optional<http::Origin> fixed_origin;  ///< --upstream: all goes there, Host is kept
-    Duration acquire_timeout{};                ///< zero: no limit
-    std::size_t replay_bytes = 64 * 1024;      ///< of a request body kept for a second attempt
+    std::optional<http::Origin> fixed_origin;      ///< --upstream: all goes there, Host is kept
+    const access::TargetRules* targets = nullptr;  ///< outlives the forwarder; nullptr: all may be
+    Duration acquire_timeout{};                    ///< zero: no limit
+    std::size_t replay_bytes = 64 * 1024;          ///< of a request body kept for a second attempt
 };
 
 /// Runs each exchange from the mapping to the last byte and its line in the access log.
@@ -25,13 +28,15 @@ class Forwarder final : public client::RequestHandler {
 public:
     using WallClock = std::chrono::system_clock::time_point (*)();
 
-    /// All that is given outlives the forwarder, and that every exchange.
+    /// All that is given outlives the forwarder, and that every exchange. `memory` is where bodies
+    /// are counted: while it is full no exchange begins.
     Forwarder(loop::Loop& loop,
               const ForwarderSettings& settings,
               pool::PoolSet& pools,
               telemetry::AccessLog& log,
               RequestIdSource ids,
-              WallClock wall_clock);
+              WallClock wall_clock,
+              MemoryBudget& memory);
 
     Task<void> handle(client::ClientExchange& exchange) override;
     Task<void> refuse(client::ClientExchange& exchange, const Failure& failure) override;
@@ -45,6 +50,7 @@ private:
     telemetry::AccessLog& log_;
     RequestIdSource ids_;
     WallClock wall_clock_;
+    MemoryBudget& memory_;
 };
 
 }  // namespace nikawa::proxy

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -15,14 +16,15 @@ struct Identity {
     std::string request_id_field;  ///< "X-Chocon-Id"
 };
 
-/// Whether `text` is made of what a host and a port are made of: no userinfo, no white space,
-/// nothing that another parser could read as something else (RFC 9110 §4.2.4).
+/// Whether `text` is a host, or a host and a port of 1 to 65535, and nothing that another parser
+/// could read as something else: no userinfo, no white space, no list (RFC 9110 §4.2.4).
 bool is_authority(std::string_view text);
 
 /// Takes the authority out of an absolute-form target (RFC 9112 §3.2.2): it stands in Host
 /// afterwards, whatever Host said, and the target is in origin-form. Other forms stay as they are.
-/// Errors: bad_head for a target that is neither origin-form, absolute http nor `*` of OPTIONS, for
-/// one with a fragment or userinfo, and for CONNECT.
+/// Errors: bad_head for a target that is neither origin-form, absolute http nor `*` of OPTIONS, and
+/// for one with a fragment or userinfo; bad_host for an absolute one beside a Host that is none;
+/// tunnel_refused for CONNECT.
 Result<void> normalize_target(http::RequestHead& head);
 
 /// Whether a request has been here before: our own Via entry, or chocon's X-Chocon-Ver.
@@ -40,5 +42,9 @@ void to_origin(http::RequestHead& head,
 /// Makes an origin's response the one for the client: connection-specific fields go, the request id
 /// and our Via entry are added. All else stays, in its order.
 void to_client(http::ResponseHead& head, std::string_view request_id, const Identity& identity);
+
+/// Adds Date to a response that has none (RFC 9110 §6.6.1). A clock that was never set, as it
+/// stands in the last century, is no clock.
+void add_date(http::FieldBlock& fields, std::chrono::system_clock::time_point now);
 
 }  // namespace nikawa::proxy

@@ -40,6 +40,7 @@ struct ExchangeRecord {
     Duration wait{};                       ///< until a stream was there, the dial included
     std::optional<Duration> first_byte{};  ///< from the beginning to the response head
     std::optional<Failure> failure{};
+    std::string_view failure_detail{};  ///< in words, where there is more to say than `describe()`
     std::string_view trace_id{};  ///< of a valid traceparent (W3C Trace Context)
 };
 

@@ -1,0 +1,113 @@
+#include "daemon/options_sections.hpp"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "daemon/options_table.hpp"
+
+namespace nikawa::daemon {
+namespace {
+
+struct SectionRow {
+    std::string_view name;
+    std::string OriginSection::*member;
+};
+
+constexpr std::array<SectionRow, 3> rows = {{
+    {"ca-file", &OriginSection::ca_file},
+    {"client-cert", &OriginSection::client_cert},
+    {"client-key", &OriginSection::client_key},
+}};
+
+std::string refusal_of(const std::string& name) {
+    std::string text = name + " cannot stand in a section [origin ...], where there are only";
+    for (const auto& row : rows) text.append(&row == rows.data() ? " " : ", ").append(row.name);
+    if (find_option(name) != nullptr) text += "; it must stand before the first section";
+    return text;
+}
+
+/// Empty when nothing is wrong.
+std::string take_setting(const FileSetting& setting, OriginSection& origin) {
+    const auto row = std::ranges::find(rows, setting.name, &SectionRow::name);
+    if (row == rows.end()) return refusal_of(setting.name);
+    auto& value = origin.*row->member;
+    if (!value.empty()) return setting.name + " stands in this section already";
+    if (setting.values.size() != 1 || setting.values.front().empty()) {
+        return setting.name + " must be the name of one file";
+    }
+    value = setting.values.front();
+    return {};
+}
+
+std::size_t line_of(const FileSection& section, std::string_view name) {
+    const auto found = std::ranges::find(section.settings, name, &FileSetting::name);
+    return found == section.settings.end() ? section.line : found->line;
+}
+
+}  // namespace
+
+std::variant<OriginSection, FileProblem> origin_section(const FileSection& section) {
+    OriginSection origin;
+    if (section.arguments.empty()) {
+        return FileProblem{section.line,
+                           "[origin] must name hosts: [origin api.example.com *.example.net]"};
+    }
+    for (const auto& pattern : section.arguments) {
+        if (!http::HostPattern::parse(pattern)) {
+            return FileProblem{section.line,
+                               "[origin " + pattern +
+                                   "]: must be hosts without a port, such as api.example.com, "
+                                   "*.example.com or 192.0.2.1, with blanks between"};
+        }
+    }
+    origin.patterns = section.arguments;
+    for (const auto& setting : section.settings) {
+        if (auto problem = take_setting(setting, origin); !problem.empty()) {
+            return FileProblem{setting.line, std::move(problem)};
+        }
+    }
+    if (origin.client_cert.empty() && !origin.client_key.empty()) {
+        return FileProblem{line_of(section, "client-key"),
+                           "client-key needs client-cert = FILE, the certificate it belongs to"};
+    }
+    return origin;
+}
+
+net::TlsProfile tls_profile(const OriginSection& section) {
+    net::TlsProfile profile;
+    for (const auto& pattern : section.patterns) {
+        profile.hosts.push_back(http::HostPattern::parse(pattern).value());
+    }
+    if (!section.ca_file.empty()) profile.trust = net::TrustStore::from_file(section.ca_file);
+    if (!section.client_cert.empty()) {
+        const auto& key = section.client_key.empty() ? section.client_cert : section.client_key;
+        profile.certificate = net::ClientCertificate::from_files(section.client_cert, key);
+    }
+    return profile;
+}
+
+std::vector<net::TlsProfile> tls_profiles(const Options& options) {
+    std::vector<net::TlsProfile> profiles;
+    for (const auto& section : options.origin_sections) profiles.push_back(tls_profile(section));
+    return profiles;
+}
+
+FileProblem problem_with_files(const FileSection& section, const OriginSection& origin) {
+    try {
+        tls_profile(origin);
+        return {0, {}};
+    } catch (const std::runtime_error& error) {
+        const std::string text = error.what();
+        for (const auto& row : rows) {
+            const auto& file = origin.*row.member;
+            if (file.empty() || !text.starts_with(file + ": ")) continue;
+            return {line_of(section, row.name), std::string{row.name} + " = " + text};
+        }
+        return {section.line, text};
+    }
+}
+
+}  // namespace nikawa::daemon

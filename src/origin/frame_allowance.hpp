@@ -1,0 +1,48 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include "nikawa/base/time.hpp"
+
+namespace nikawa::origin {
+
+/// How many frames an origin may send that bring no exchange forward: each frame costs one, and
+/// what goes forward (a request, body bytes in either direction) earns some. Floods of PING,
+/// SETTINGS, empty DATA, RST_STREAM and the like end when it is used up (RFC 9113 §10.5).
+class FrameAllowance {
+public:
+    /// What a session begins with, and has at most: no honest origin comes near.
+    static constexpr std::size_t most = 1000;
+
+    /// What each of these earns. An upload costs its origin a WINDOW_UPDATE for the stream and one
+    /// for the connection, and maybe a PING to measure the path, for each frame of ours.
+    static constexpr std::size_t of_request = 16;
+    static constexpr std::size_t of_data_sent = 4;
+    static constexpr std::size_t of_data_received = 2;
+
+    /// The allowance that time gives, so that a session may live as long as it likes.
+    static constexpr Duration time_of_frame = std::chrono::milliseconds{20};
+
+    explicit constexpr FrameAllowance(TimePoint now) : since_(now) {}
+
+    constexpr void earn(std::size_t frames) { left_ = std::min(left_ + frames, most); }
+
+    /// A frame came. Whether it was allowed.
+    constexpr bool spend(TimePoint now) {
+        if (left_ == 0) {
+            const auto frames = (now - since_) / time_of_frame;
+            since_ += frames * time_of_frame;
+            earn(static_cast<std::size_t>(std::min<std::int64_t>(frames, most)));
+        }
+        if (left_ == 0) return false;
+        --left_;
+        return true;
+    }
+
+private:
+    std::size_t left_ = most;
+    TimePoint since_;  // when time has given what it owes
+};
+
+}  // namespace nikawa::origin

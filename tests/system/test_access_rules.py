@@ -1,0 +1,275 @@
+"""Who may use it, and what it reaches. Every address that matters is this machine's, in a network
+of the tests' own, and an origin listens at all of them: what is refused could have been reached."""
+
+import ipaddress
+import socket
+import struct
+import threading
+
+import own_network
+from harness import RawClient, SystemTest, World, curl, free_port, wait_until
+
+INSIDE, OTHER_INSIDE = "10.9.9.1", "10.9.9.2"
+CLIENT_FROM_OUTSIDE = "203.0.113.5"
+METADATA = ["169.254.169.254", "168.63.129.16", "192.0.0.192", "100.100.100.200", "fd00:ec2::254"]
+
+
+def setUpModule():
+    own_network.enter()
+    own_network.add_addresses(*(f"{address}/32" for address in (
+        INSIDE, OTHER_INSIDE, CLIENT_FROM_OUTSIDE, *METADATA) if ":" not in address))
+    own_network.add_addresses("fd00:ec2::254/128")
+
+
+class OriginEverywhere:
+    """Answers any request at any address of this machine, closes, and remembers where it was."""
+
+    def __init__(self):
+        self._socket = socket.create_server(("::", 0), family=socket.AF_INET6,
+                                            dualstack_ipv6=True)
+        self.port = self._socket.getsockname()[1]
+        self.reached_at = []  # of each connection, in their order
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                address = ipaddress.ip_address(connection.getsockname()[0])
+                self.reached_at.append(str(address.ipv4_mapped or address))
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n"
+                                   b"Connection: close\r\n\r\nreached")
+
+    def close(self):
+        self._socket.close()
+
+
+class SettableNames:
+    """A name server whose answers are the `addresses` of a name at present, for a second."""
+
+    def __init__(self):
+        self.addresses = {}
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self._socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                query, client = self._socket.recvfrom(4096)
+            except OSError:
+                return
+            self._socket.sendto(self._answer(query), client)
+
+    def _answer(self, query):
+        question = query[12:query.index(b"\0", 12) + 5]
+        kind, _ = struct.unpack("!HH", question[-4:])
+        wanted = {1: 4, 28: 6}.get(kind)
+        known = map(ipaddress.ip_address, self.addresses.get(self._name(question), []))
+        chosen = [address for address in known if address.version == wanted]
+        answers = [struct.pack("!HHHIH", 0xC00C, kind, 1, 1, len(address.packed)) + address.packed
+                   for address in chosen]
+        return struct.pack("!2sHHHHH", query[:2], 0x8580, 1, len(answers), 0, 0) \
+            + question + b"".join(answers)
+
+    @staticmethod
+    def _name(question):
+        labels, at = [], 0
+        while question[at]:
+            labels.append(question[at + 1:at + 1 + question[at]].decode())
+            at += 1 + question[at]
+        return ".".join(labels)
+
+    def close(self):
+        self._socket.close()
+
+
+class AccessRules(SystemTest):
+    @classmethod
+    def make_world(cls):
+        cls.names = SettableNames()
+        return World(cls.names)
+
+    def setUp(self):
+        self.origin = OriginEverywhere()
+        self.addCleanup(self.origin.close)
+        self.names.addresses = {"inside.test": [INSIDE]}
+
+    def serve(self, *options):
+        """A nikawa with the rules that it has when nobody says anything, and these."""
+        default = () if "--allow-target" in options else ("--allow-target", "")
+        return self.start(*default, "--keep-warm", "0", *options)
+
+    def ask(self, nikawa, host, *options):
+        return curl(nikawa, f"http://{host}.ccnproxy:{self.origin.port}/", *options)
+
+    def assert_reached(self, reply, address=INSIDE):
+        self.assertEqual((reply.status, reply.body), (200, b"reached"), reply)
+        self.assertEqual(self.origin.reached_at[-1], address)
+
+    def assert_refused(self, reply, rule, error="destination_ip_prohibited"):
+        """403 that names the rule; and nobody was reached."""
+        self.assertEqual(reply.status, 403, reply)
+        self.assertIn(rule, reply.body.decode())
+        (status,) = reply.field("Proxy-Status")
+        self.assertIn(f"; error={error}; ", status)
+        self.assertIn(rule, status)
+        self.assertEqual(self.origin.reached_at, [])
+
+    def test_private_addresses_are_reached(self):
+        nikawa = self.serve()
+        self.assert_reached(self.ask(nikawa, "inside.test"))
+        self.assert_reached(self.ask(nikawa, OTHER_INSIDE), OTHER_INSIDE)
+
+    def test_metadata_is_not_reached_whatever_is_allowed(self):
+        for allowed in ("", "*,0.0.0.0/0,::/0"):
+            nikawa = self.serve("--allow-target", allowed)
+            for address in METADATA:
+                with self.subTest(address=address, allowed=allowed):
+                    name = f"metadata{METADATA.index(address)}.test"
+                    self.names.addresses[name] = [address]
+                    self.assert_refused(self.ask(nikawa, name), "metadata")
+                    if ":" not in address:
+                        self.assert_refused(self.ask(nikawa, address), "metadata")
+            self.names.addresses["mapped.test"] = ["::ffff:169.254.169.254"]
+            self.assert_refused(self.ask(nikawa, "mapped.test"), "metadata")
+            for record in nikawa.access_log(10):
+                self.assertEqual((record["status"], record["error"]), (403, "address_denied"))
+                self.assertIn("metadata", record["error_detail"])
+
+    def test_loopback_is_reached_only_with_an_allowance(self):
+        self.names.addresses |= {"here.test": ["127.0.0.1"], "here6.test": ["::1"],
+                                 "nowhere.test": ["0.0.0.0"]}
+        refused = self.serve()
+        for host in ("here.test", "here6.test", "127.0.0.1", "127.8.9.10", "localhost"):
+            with self.subTest(host=host):
+                self.assert_refused(self.ask(refused, host), "loopback is reached only with")
+        self.assert_refused(self.ask(refused, "nowhere.test"), "0.0.0.0/8 is no host's address")
+        self.assert_refused(self.ask(refused, "0.0.0.0"), "0.0.0.0/8 is no host's address")
+
+        allowed = self.serve("--allow-target", "127.0.0.0/8")
+        self.assert_reached(self.ask(allowed, "here.test"), "127.0.0.1")
+        self.assert_reached(self.ask(allowed, "127.8.9.10"), "127.8.9.10")
+        self.assertEqual(self.ask(allowed, "here6.test").status, 403)
+
+    def test_no_other_spelling_of_an_address_leads_there(self):
+        """They are names to us, and no name server knows them."""
+        nikawa = self.serve()
+        for host in ("2130706433", "0x7f000001", "0x7f.1", "127.1", "0177.0.0.1", "017700000001",
+                     "127.0.0.1.", "2852039166", "0xa9fea9fe", "169.254.43518", "0"):
+            with self.subTest(host=host):
+                reply = self.ask(nikawa, host)
+                self.assertIn(reply.status, (400, 403, 502), reply)
+        self.assertEqual(self.origin.reached_at, [])
+
+    def test_a_name_that_moves_is_judged_again(self):
+        nikawa = self.serve()
+        for forbidden in ("169.254.169.254", "127.0.0.1"):
+            self.names.addresses["moving.test"] = [INSIDE]
+            wait_until(lambda: self.ask(nikawa, "moving.test").status == 200, "the first address")
+            self.names.addresses["moving.test"] = [forbidden]
+            reply = wait_until(
+                lambda: next((each for each in [self.ask(nikawa, "moving.test")]
+                              if each.status != 200), None), "the answer to the move")
+            self.assertEqual(reply.status, 403, reply)
+            for _ in range(5):  # it is no origin that fails
+                self.assertEqual(self.ask(nikawa, "moving.test").status, 403)
+        self.assertEqual(set(self.origin.reached_at), {INSIDE})
+
+    def test_what_may_be_reached_is_chosen_among_the_addresses(self):
+        self.names.addresses["mixed.test"] = ["169.254.169.254", "127.0.0.1", INSIDE]
+        nikawa = self.serve()
+        for _ in range(4):
+            self.assert_reached(self.ask(nikawa, "mixed.test"))
+        self.assertEqual(set(self.origin.reached_at), {INSIDE})
+
+    def test_our_own_listener_is_not_an_origin(self):
+        port = free_port()
+        options = ("--listen", "0.0.0.0", "--port", port, "--keep-own-port")
+        self.names.addresses["here.test"] = ["127.0.0.1"]
+        nikawa = self.serve(*options)
+        for host in ("inside.test", INSIDE, "here.test", "127.0.0.1"):
+            with self.subTest(host=host):
+                reply = curl(nikawa, f"http://{host}.ccnproxy:{port}/")
+                self.assert_refused(reply, "our own listener")
+        nikawa.process.terminate()
+        nikawa.wait()
+        lines = [line for line in nikawa.stderr.to_the_end() if line.startswith("{")]
+        self.assertEqual(len(lines), 4, lines)  # it was not asked by itself
+
+        allowed = self.serve(*options, "--allow-target", INSIDE)
+        reply = curl(allowed, f"http://inside.test.ccnproxy:{port}/")
+        self.assertEqual(reply.status, 508, reply)  # it came back, and is known by Via
+
+    def test_names_and_networks_are_denied(self):
+        self.names.addresses |= {"a.inside.test": [INSIDE], "other.test": [OTHER_INSIDE]}
+        nikawa = self.serve("--deny-target", "*.inside.test", OTHER_INSIDE + "/32")
+        self.assert_refused(self.ask(nikawa, "a.inside.test"), "--deny-target *.inside.test",
+                            "http_request_denied")
+        for host in ("other.test", OTHER_INSIDE):
+            self.assert_refused(self.ask(nikawa, host), f"--deny-target {OTHER_INSIDE}/32")
+        self.assert_reached(self.ask(nikawa, "inside.test"))
+
+    def test_only_the_names_that_are_given_are_allowed(self):
+        self.names.addresses["other.test"] = [INSIDE]
+        nikawa = self.serve("--allow-target", "inside.test", OTHER_INSIDE)
+        for host in ("other.test", INSIDE):
+            self.assert_refused(self.ask(nikawa, host), "not among the names of --allow-target",
+                                "http_request_denied")
+        self.assert_reached(self.ask(nikawa, "INSIDE.test"))
+        self.assert_reached(self.ask(nikawa, OTHER_INSIDE), OTHER_INSIDE)
+
+    def test_only_the_ports_that_are_given_are_allowed(self):
+        nikawa = self.serve("--allow-port", "443", "8000-8001")
+        self.assert_refused(self.ask(nikawa, "inside.test"),
+                            f"port {self.origin.port} is not in --allow-port",
+                            "http_request_denied")
+        (record,) = nikawa.access_log()
+        self.assertEqual((record["status"], record["error"]), (403, "target_denied"))
+        self.assert_reached(self.ask(self.serve("--allow-port", self.origin.port), "inside.test"))
+
+    def test_the_upstream_needs_no_allowance(self):
+        nikawa = self.serve("--upstream", f"http://127.0.0.1:{self.origin.port}",
+                            "--allow-target", "other.test", "--allow-port", "443")
+        self.assert_reached(curl(nikawa, "http://anything.test/"), "127.0.0.1")
+
+    def test_what_is_kept_warm_is_judged_as_well(self):
+        self.names.addresses["metadata.test"] = ["169.254.169.254"]
+        with self.serve("--warm", f"http://metadata.test:{self.origin.port}",
+                        f"http://inside.test:{self.origin.port}", "--keep-warm", "1h") as nikawa:
+            wait_until(lambda: INSIDE in self.origin.reached_at, "the one that may be warm")
+            line = next(line for line in nikawa.stderr.all() if "warm:" in line)
+            self.assertIn("1 of 2 origins", line)
+        self.assertEqual(set(self.origin.reached_at), {INSIDE})
+
+    def test_a_client_from_outside_is_refused(self):
+        nikawa = self.serve("--listen", "0.0.0.0")
+        outside = ("--interface", CLIENT_FROM_OUTSIDE)
+        reply = self.ask(nikawa, "inside.test", *outside)
+        self.assert_refused(reply, "this client may not use this proxy", "http_request_denied")
+        self.assertEqual(reply.field("Connection"), ["close"])
+        (record,) = nikawa.access_log()
+        self.assertEqual((record["remote_addr"], record["status"], record["error"]),
+                         (CLIENT_FROM_OUTSIDE, 403, "client_denied"))
+        pages = curl(nikawa, "http://statistics.test/.api/stats", *outside)
+        self.assertEqual(pages.status, 403, pages)
+        self.assert_reached(self.ask(nikawa, "inside.test"))
+
+    def test_a_refused_client_has_one_request(self):
+        nikawa = self.serve("--allow-client", "10.0.0.0/8")
+        with RawClient(nikawa) as client:
+            client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+                        "GET /second HTTP/1.1\r\nHost: x\r\n\r\n")
+            got = client.receive_to_the_end()
+        self.assertEqual(got.count(b"HTTP/1.1 "), 1, got)
+        self.assertTrue(got.startswith(b"HTTP/1.1 403 "), got)
+
+    def test_a_client_from_outside_can_be_let_in(self):
+        nikawa = self.serve("--listen", "0.0.0.0", "--allow-client", "203.0.113.0/24")
+        self.assert_reached(self.ask(nikawa, "inside.test", "--interface", CLIENT_FROM_OUTSIDE))
+        self.assertEqual(self.ask(nikawa, "inside.test").status, 403)  # the default is replaced
