@@ -18,10 +18,16 @@ step() {
     return "$code"
 }
 
-# build PRESET [-DNAME=VALUE...]
+# build PRESET "TARGET..." [-DNAME=VALUE...]      the target "all" is all of it
 build() {
-    local preset=$1
-    shift
+    local preset=$1 targets
+    read -ra targets <<<"$2"
+    shift 2
     step "Configuring $preset" cmake -S "$root" --preset "$preset" "$@" &&
-        step "Building $preset" cmake --build "$root/build/$preset"
+        step "Building $preset" cmake --build "$root/build/$preset" --target "${targets[@]}"
+}
+
+# The newest clang++ that packages.txt may have installed.
+newest_clang() {
+    compgen -c clang++- | grep -xE 'clang\+\+-[0-9]+' | sort -t- -k2 -n | tail -n 1
 }

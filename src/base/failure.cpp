@@ -28,8 +28,7 @@ constexpr Words words(Errc code) {
         case Errc::request_body_timed_out:
             return {"request_body_timed_out", "the client stopped sending the request body"};
         case Errc::loop_detected: return {"loop_detected", "the request came back to this proxy"};
-        case Errc::client_denied:
-            return {"client_denied", "this client may not use this proxy"};
+        case Errc::client_denied: return {"client_denied", "this client may not use this proxy"};
         case Errc::target_denied:
             return {"target_denied", "this origin may not be reached through this proxy"};
         case Errc::address_denied:
@@ -60,7 +59,10 @@ constexpr Words words(Errc code) {
         case Errc::tls_timed_out:
             return {"tls_timed_out", "the origin did not finish the TLS handshake in time"};
         case Errc::stream_refused:
-            return {"stream_refused", "the origin refused the request without acting on it"};
+            return {"stream_refused",
+                    "the origin ended the session before it acted on the request"};
+        case Errc::stream_declined:
+            return {"stream_declined", "the origin declined the request without acting on it"};
         case Errc::stream_reset: return {"stream_reset", "the origin reset the stream"};
         case Errc::path_in_doubt:
             return {"path_in_doubt", "the path to the origin has gone silent"};

@@ -71,6 +71,10 @@ std::size_t default_max_conns(std::size_t descriptors) {
     return std::max<std::size_t>(descriptors / 4 * 3, reserve + 1) - reserve;
 }
 
+std::size_t max_warm_origins(std::size_t descriptors, std::size_t shards) {
+    return std::clamp<std::size_t>(descriptors / 4 / shards, 1, 1000);
+}
+
 std::size_t most_lingering(std::size_t descriptors) {
     return std::clamp<std::size_t>(descriptors / 16, 4, 256);
 }

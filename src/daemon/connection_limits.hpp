@@ -75,6 +75,10 @@ private:
 /// three quarters but for a small reserve, so that connections to origins always find one.
 std::size_t default_max_conns(std::size_t descriptors);
 
+/// How many origins a shard keeps warm at most, of so many that share the descriptors: a quarter of
+/// these is left for connections to origins, and each needs one at least.
+std::size_t max_warm_origins(std::size_t descriptors, std::size_t shards);
+
 /// How many refused connections may be kept open at a time, until they have seen their answer.
 std::size_t most_lingering(std::size_t descriptors);
 

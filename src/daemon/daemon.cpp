@@ -22,6 +22,7 @@
 #include "nikawa/daemon/pid_file.hpp"
 #include "nikawa/daemon/sd_notify.hpp"
 #include "nikawa/demo/demonstration.hpp"
+#include "nikawa/net/descriptor_reserve.hpp"
 #include "nikawa/net/listener.hpp"
 #include "nikawa/net/own_address.hpp"
 
@@ -136,6 +137,7 @@ private:
     void wait_until_warm();
     void begin_to_accept();
     void accept(std::unique_ptr<net::TcpStream> stream);
+    void ask_for_room_beside(std::size_t asking) const;
     [[nodiscard]] Shard& least_loaded() const;
     [[nodiscard]] Shard& longest_idle() const;
     void wait_for_signal();
@@ -153,6 +155,7 @@ private:
     access::TargetRules target_rules_;
     ConnectionLimits limits_;
     Overload overload_;
+    net::DescriptorReserve descriptor_reserve_;
     admin::StatsBoard stats_;
     RememberedOrigins remembered_;
     std::unique_ptr<StateFile> state_file_;
@@ -178,6 +181,7 @@ Daemon::Daemon(Options options, std::size_t descriptors)
                     &net::is_own_address),
       limits_(max_conns(options_, descriptors), options_.max_conns_per_client),
       overload_(limits_, descriptors),
+      descriptor_reserve_(descriptors),
       stats_(options_.threads) {
     if (options_.via_name.empty()) options_.via_name = unique_via_name();
     open_state_file();
@@ -186,9 +190,19 @@ Daemon::Daemon(Options options, std::size_t descriptors)
     settings_.dial.rules = &target_rules_;
     settings_.forwarder.targets = &target_rules_;
     settings_.most_lingering = most_lingering(descriptors);
+    settings_.pool.max_warm_origins = max_warm_origins(descriptors, options_.threads);
+    settings_.pool.descriptors = &descriptor_reserve_;
     if (demonstration_) settings_.demo_name = demo::Demonstration::origin_name;
     commons_.emplace(ShardCommons{
-        trust_, client_rules_, log_writer_.get(), stats_, state_file_.get(), limits_, overload_});
+        trust_,
+        client_rules_,
+        log_writer_.get(),
+        stats_,
+        state_file_.get(),
+        limits_,
+        overload_,
+        [this](std::size_t shard) { ask_for_room_beside(shard); },
+    });
     for (unsigned i = 0; i < options_.threads; ++i) {
         shards_.push_back(std::make_unique<Shard>(settings_, *commons_, i));
     }
@@ -260,6 +274,12 @@ void Daemon::accept(std::unique_ptr<net::TcpStream> stream) {
         shard.admit(std::move(stream));
     } else {
         shard.adopt(stream->release());
+    }
+}
+
+void Daemon::ask_for_room_beside(std::size_t asking) const {
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        if (i != asking) shards_[i]->make_room_soon();
     }
 }
 

@@ -89,7 +89,7 @@ private:
             } else if (const auto c = unescaped(++i < rest_.size() ? rest_[i] : '\0')) {
                 text += *c;
             } else {
-                fail("after \\ only \", \\, n and t are known; '...' takes \\ as it is");
+                fail(R"(after \ only ", \, n and t are known; '...' takes \ as it is)");
                 return text;
             }
         }

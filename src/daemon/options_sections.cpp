@@ -91,6 +91,7 @@ net::TlsProfile tls_profile(const OriginSection& section) {
 
 std::vector<net::TlsProfile> tls_profiles(const Options& options) {
     std::vector<net::TlsProfile> profiles;
+    profiles.reserve(options.origin_sections.size());
     for (const auto& section : options.origin_sections) profiles.push_back(tls_profile(section));
     return profiles;
 }

@@ -93,6 +93,7 @@ Shard::Shard(const ShardSettings& settings, const ShardCommons& commons, std::si
              forwarder_,
              &std::chrono::system_clock::now),
       client_denial_(forwarder_, {Errc::client_denied, Side::client}),
+      denied_client_(limits_of_denied(settings.client)),
       connections_(loop_),
       refusals_(loop_, settings.forwarder.identity.via_name, settings.most_lingering),
       tick_(loop_.deadlines(), *this) {
@@ -123,27 +124,39 @@ void Shard::admit(std::unique_ptr<net::TcpStream> stream) {
     refusals_.refuse(std::move(stream));
 }
 
-bool Shard::make_room() noexcept {
-    commons_.overload.out_of_descriptors(loop_.now());
-    return refusals_.let_one_go() || connections_.let_idle_one_go();
-}
-
 void Shard::refuse_for_want_of_descriptors(net::TcpStream& stream) noexcept {
     refusals_.refuse_at_once(stream);
 }
 
 // A client comes back at the cost of one round trip, an origin's session at that of three.
-bool Shard::let_one_go() noexcept { return make_room() || pools_.let_idle_session_go(); }
+bool Shard::let_own_go() noexcept {
+    return refusals_.let_one_go() || connections_.let_idle_one_go() || pools_.let_idle_session_go();
+}
 
-client::RequestHandler& Shard::handler_for(const net::IpAddress& client) {
-    if (!commons_.clients.allows(client)) return client_denial_;
-    return pages_;
+bool Shard::let_one_go() noexcept {
+    commons_.overload.out_of_descriptors(loop_.now());
+    if (let_own_go()) return true;
+    commons_.ask_others_for_room(index_);
+    return false;
+}
+
+void Shard::make_room_soon() noexcept {
+    if (is_asked_for_room_.exchange(true)) return;  // a flood of clients asks again and again
+    event_loop_.post([this] {
+        is_asked_for_room_ = false;
+        let_own_go();
+    });
 }
 
 Task<void> Shard::serve_connection(std::unique_ptr<net::TcpStream> stream, ConnectionPlace place) {
     OpenConnection open{connections_, std::move(place)};
-    auto& handler = handler_for(stream->peer().address);
-    client::ClientConnection connection{loop_, std::move(stream), handler, settings_.client, &open};
+    client::RequestHandler* handler = &pages_;
+    const auto* limits = &settings_.client;
+    if (!commons_.clients.allows(stream->peer().address)) {
+        handler = &client_denial_;
+        limits = &denied_client_;
+    }
+    client::ClientConnection connection{loop_, std::move(stream), *handler, *limits, &open};
     open.begin(connection);
     if (draining_) connection.drain();
     co_await connection.run();

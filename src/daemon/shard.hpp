@@ -56,7 +56,13 @@ struct ShardCommons {
     StateFile* state = nullptr;  ///< may be nullptr
     ConnectionLimits& limits;
     Overload& overload;
+
+    /// Asks all shards but that one to close something idle, soon; for want of a descriptor.
+    std::function<void(std::size_t shard)> ask_others_for_room = [](std::size_t) {};
 };
+
+/// What a client may do that is to be told that it may do nothing: the same, but quickly.
+client::ClientLimits limits_of_denied(client::ClientLimits limits);
 
 /// One thread's world: its loop, its connections, its pools. Shards share nothing that changes.
 class Shard final : private loop::Expirable, private net::DescriptorRelief {
@@ -89,9 +95,14 @@ public:
     /// idle one if need be, or refuses it.
     void admit(std::unique_ptr<net::TcpStream> stream);
 
-    /// The same: lets an idle connection of a client go when there is no descriptor for a new one;
-    /// and refuses this one because there was none.
-    bool make_room() noexcept;
+    /// The same: closes something idle when there is no descriptor for a new connection of a
+    /// client. False if there is nothing: then the other shards are asked, for the next one's sake.
+    bool make_room() noexcept { return let_one_go(); }
+
+    /// From any thread: closes something idle soon, for another shard is out of descriptors.
+    void make_room_soon() noexcept;
+
+    /// On the shard's own thread, or before it runs: refuses this one because there was none.
     void refuse_for_want_of_descriptors(net::TcpStream& stream) noexcept;
 
     /// The same: makes sessions to origins that were in use lately, or are to be kept warm for
@@ -106,7 +117,7 @@ public:
 private:
     Task<void> serve_connection(std::unique_ptr<net::TcpStream> stream, ConnectionPlace place);
     bool let_one_go() noexcept override;
-    [[nodiscard]] client::RequestHandler& handler_for(const net::IpAddress& client);
+    bool let_own_go() noexcept;
     void end_pools();
     void end_when_idle();
     void take_load();
@@ -131,6 +142,7 @@ private:
     admin::StatsReporter reporter_;
     admin::StatsPages pages_;
     proxy::Denial client_denial_;
+    const client::ClientLimits denied_client_;
     OpenConnections connections_;
     Refusals refusals_;
     loop::Watchdog tick_;
@@ -140,6 +152,7 @@ private:
     Duration busy_{};
     TimePoint measured_at_{};
     std::atomic<double> load_{0};
+    std::atomic<bool> is_asked_for_room_{false};
 };
 
 }  // namespace nikawa::daemon

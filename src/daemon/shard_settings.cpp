@@ -83,6 +83,17 @@ ShardSettings shard_settings(const Options& options, std::vector<std::uint16_t> 
     return settings;
 }
 
+client::ClientLimits limits_of_denied(client::ClientLimits limits) {
+    constexpr Duration longest = std::chrono::seconds{2};
+    for (Duration* const timeout : {&limits.head_timeout,
+                                    &limits.idle_timeout,
+                                    &limits.read_timeout,
+                                    &limits.write_timeout}) {
+        if (*timeout == Duration::zero() || *timeout > longest) *timeout = longest;
+    }
+    return limits;
+}
+
 access::TargetSettings target_settings(const Options& options,
                                        std::vector<net::Endpoint> own_listeners) {
     access::TargetSettings settings{.allow = options.allow_target,

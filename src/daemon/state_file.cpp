@@ -131,9 +131,9 @@ private:
 
     void write(std::vector<Share> shares) {
         RememberedOrigins all;
-        for (auto& [origins, as_of] : shares) {
-            const auto age = steady_clock::now() - as_of;
-            for (auto& origin : origins) {
+        for (auto& share : shares) {
+            const auto age = steady_clock::now() - share.as_of;
+            for (auto& origin : share.origins) {
                 if (origin.unused_for) *origin.unused_for += age;
                 all.push_back(std::move(origin));
             }
@@ -169,7 +169,7 @@ private:
 
 StateFile::StateFile(std::string path, std::size_t shards, OnTrouble on_trouble)
     : writer_(std::make_shared<Writer>(std::move(path), shards, std::move(on_trouble))),
-      thread_([](std::shared_ptr<Writer> owned) { owned->run(); }, writer_) {
+      thread_([owned = writer_] { owned->run(); }) {
     pthread_setname_np(thread_.native_handle(), "state-file");
 }
 

@@ -6,6 +6,9 @@
 namespace nikawa::loop {
 namespace {
 
+// What is legitimate takes a handful of them.
+constexpr int most_rounds = 256;
+
 // The root of a spawned task: starts at once, frees itself at the end.
 struct Root {
     struct promise_type {
@@ -45,26 +48,39 @@ void Loop::run_turn() {
     in_turn_ = true;
     woken_ = false;
     const bool had_tasks = tasks_ != 0;
-    while (!ready_.empty() || !dirty_.empty()) {
-        for (std::size_t i = 0; i < ready_.size(); ++i) {  // grows while it runs
-            const auto next = ready_[i];
-            next.resume();
-        }
-        ready_.clear();
-        for (std::size_t i = 0; i < dirty_.size() && ready_.empty(); ++i) {
-            TurnFlush* const next = std::exchange(dirty_[i], nullptr);
-            if (next == nullptr) continue;
-            next->dirty_ = false;
-            next->flush();
-        }
-        if (ready_.empty()) {
-            dirty_.clear();
-        } else {
-            std::erase(dirty_, nullptr);
-        }
+    for (rounds_left_ = most_rounds; has_work() && rounds_left_ > 0;) {
+        resume_ready();
+        flush_dirty();
     }
     in_turn_ = false;
+    if (has_work()) wake_driver();
     if (had_tasks && tasks_ == 0 && ended_) ended_();
+}
+
+// Those that became ready meanwhile are another round.
+void Loop::resume_ready() {
+    std::size_t resumed = 0;
+    do {
+        --rounds_left_;
+        for (const std::size_t end = ready_.size(); resumed < end;) {
+            const auto next = ready_[resumed++];
+            next.resume();
+        }
+    } while (resumed < ready_.size() && rounds_left_ > 0);
+    ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(resumed));
+}
+
+// What has become ready goes first, unless it never ends: then this must not wait for it.
+void Loop::flush_dirty() {
+    const bool is_last = !ready_.empty();
+    const std::size_t end = dirty_.size();
+    for (std::size_t i = 0; i < end && (is_last || ready_.empty()); ++i) {
+        TurnFlush* const next = std::exchange(dirty_[i], nullptr);
+        if (next == nullptr) continue;
+        next->dirty_ = false;
+        next->flush();
+    }
+    std::erase(dirty_, nullptr);
 }
 
 void Loop::advance_to(TimePoint now) {

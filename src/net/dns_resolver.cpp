@@ -142,7 +142,7 @@ struct DnsResolver::Impl final : private loop::Expirable {
         bool watched_ = false;
     };
 
-    Impl(EventLoop& given_loop, const DnsSettings& given_settings);
+    Impl(EventLoop& given_loop, DnsSettings given_settings);
 
     int open(Channel& opened);
     void follow_system();
@@ -173,9 +173,9 @@ struct DnsResolver::Impl final : private loop::Expirable {
     Channel channel;  // the first to go, for it tells of its queries
 };
 
-DnsResolver::Impl::Impl(EventLoop& given_loop, const DnsSettings& given_settings)
+DnsResolver::Impl::Impl(EventLoop& given_loop, DnsSettings given_settings)
     : event_loop(given_loop),
-      settings(given_settings),
+      settings(std::move(given_settings)),
       timer(given_loop.loop().deadlines(), *this),
       system_stamp(stamp_of(settings.system_file)),
       looked_at(given_loop.loop().now()) {

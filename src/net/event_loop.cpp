@@ -71,8 +71,8 @@ void EventLoop::prepare_turn() {
 }
 
 void EventLoop::turn() {
+    turn_follows_ = false;  // for what this one leaves
     loop_.run_turn();
-    turn_follows_ = false;
     set_timer();
 }
 

@@ -39,7 +39,8 @@ struct TlsServerContext::Impl {
     std::string protocols;  // as ALPN writes them, each after its length
 };
 
-TlsServerContext::TlsServerContext(const PemIdentity& identity, std::vector<Protocol> protocols)
+TlsServerContext::TlsServerContext(const PemIdentity& identity,
+                                   const std::vector<Protocol>& protocols)
     : impl_(std::make_unique<Impl>()) {
     SSL_CTX* const ctx = impl_->ctx.get();
     const X509Ptr certificate{

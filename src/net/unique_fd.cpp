@@ -5,7 +5,7 @@
 namespace nikawa::net {
 
 void UniqueFd::reset() noexcept {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+    if (fd_ >= 0) ::close(release());
 }
 
 }  // namespace nikawa::net

@@ -194,8 +194,8 @@ void H1Session::Impl::take_input() {
 // that was about to leave has not been seen. (A TLS record without data, such as a session ticket,
 // shows as readiness to read nothing.)
 void H1Session::Impl::refuse_unasked() noexcept {
-    char unasked = 0;
-    const auto read = transport_->try_read({&unasked, 1});
+    char first = 0;
+    const auto read = transport_->try_read({&first, 1});
     dry_ = true;
     if (read.state != IoState::would_block) end({Errc::stream_refused, Side::origin, read.error});
 }

@@ -165,7 +165,10 @@ int H2Session::Impl::on_stream_close(nghttp2_session* session,
     if (stream->is_complete()) {
         stream->closed(std::nullopt);  // an origin may reset what it need not read any more
     } else if (error_code == NGHTTP2_REFUSED_STREAM && !stream->has_response_begun()) {
-        stream->closed(Failure{Errc::stream_refused, Side::origin});  // also by GOAWAY, §6.8
+        // By GOAWAY (§6.8), or because we did not know its limits; else it does not want more.
+        const bool declined = self.reset_by_peer_ == stream_id && stream->keeps_to_settings();
+        const auto code = declined ? Errc::stream_declined : Errc::stream_refused;
+        stream->closed(Failure{code, Side::origin});
     } else if (self.reset_by_peer_ == stream_id) {
         stream->closed(Failure{Errc::stream_reset, Side::origin, h2_error(error_code)});
     } else {

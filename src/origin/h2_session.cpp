@@ -131,6 +131,7 @@ Result<std::int32_t> H2Session::Impl::submit(H2Stream& stream,
     const auto id = nghttp2_submit_request(
         session_.get(), nullptr, pairs_.data(), pairs_.size(), has_body ? &body : nullptr, &stream);
     if (id < 0) return unsent;
+    if (settings_seen_) stream.note_settings_seen();
     frames_.earn(FrameAllowance::of_request);
     mark_dirty();
     return id;
@@ -384,9 +385,12 @@ void H2Session::Impl::flush() noexcept {
             write_blocked_event_.notify();
         } else if (write.state != net::IoResult::State::done) {
             end(failure_of_transport(write.error), end_of_transport(write.error));
-        } else if ((written_ += write.bytes) == output_.size()) {
-            output_.clear();
-            written_ = 0;
+        } else {
+            written_ += write.bytes;
+            if (written_ == output_.size()) {
+                output_.clear();
+                written_ = 0;
+            }
         }
     }
     if (output_.empty() && output_.capacity() > spare_output_bytes && leases_ == 0) {

@@ -35,7 +35,7 @@ public:
          net::Dialled dialled,
          const H2Limits& limits,
          MutableBytes scratch);
-    ~Impl();
+    ~Impl() override;
 
     std::size_t capacity() const;
     std::size_t max_streams() const;

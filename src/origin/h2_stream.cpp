@@ -28,7 +28,7 @@ H2Stream::H2Stream(loop::Loop& loop, H2Connection& connection, const H2Limits& l
 void H2Stream::start(const StreamTimeouts& timeouts) {
     deadlines_.start(timeouts);
     id_ = 0;
-    submitted_ = false;
+    submitted_ = settings_seen_ = false;
     failure_.reset();
     announced_.reset();
     outgoing_ = {};
@@ -263,6 +263,7 @@ std::size_t H2Stream::sendable(std::size_t room) const { return std::min(room, o
 void H2Stream::move_body_to(std::string& out, std::size_t size) {
     out.append(outgoing_.substr(0, size));
     outgoing_.remove_prefix(size);
+    if (size > 0) deadlines_.note_sent();
     if (outgoing_.empty()) sent_.notify();
 }
 

@@ -98,6 +98,10 @@ public:
     /// Whether it never was.
     [[nodiscard]] bool is_unsent() const { return !submitted_; }
     /// Whether the whole response arrived.
+    /// The request leaves after the origin's SETTINGS have come, and so within its limits.
+    void note_settings_seen() { settings_seen_ = true; }
+    [[nodiscard]] bool keeps_to_settings() const { return settings_seen_; }
+
     [[nodiscard]] bool is_complete() const { return head_complete_ && end_received_; }
 
     std::size_t live_index = 0;  ///< its place in the session's list
@@ -119,6 +123,7 @@ private:
     StreamDeadlines deadlines_;
     std::int32_t id_ = 0;  // 0: not on the wire, or no longer
     bool submitted_ = false;
+    bool settings_seen_ = false;  // when it was submitted
     std::optional<Failure> failure_;
 
     // Request

@@ -30,6 +30,11 @@ public:
     }
     [[nodiscard]] bool is_sending() const { return sending_; }
 
+    /// The origin has taken a part of what it is sent.
+    void note_sent() {
+        if (sending_) rearm();
+    }
+
     /// The whole request has been sent; an interim head, or the final one, has been given to the
     /// holder.
     void note_request_complete() {

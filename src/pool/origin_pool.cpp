@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <ranges>
 
 #include "pool/member.hpp"
 
@@ -114,13 +115,12 @@ DialReason OriginPool::reason_to_wait() const {
 // one with the fewest streams, so that a burst is spread.
 OriginPool::Member* OriginPool::pick(Repeatable repeatable) const {
     Member* best = nullptr;
-    for (auto at = available_.rbegin(); at != available_.rend(); ++at) {
-        Member& member = **at;
-        if (member.early && repeatable == Repeatable::no) continue;
-        if (!member.can_be_given_out()) continue;  // about to be taken off
-        if (member.session->streams() == 0 && streams_per_session_ == 1) return &member;
-        if (best == nullptr || member.session->streams() < best->session->streams()) {
-            best = &member;
+    for (Member* const member : available_ | std::views::reverse) {
+        if (member->early && repeatable == Repeatable::no) continue;
+        if (!member->can_be_given_out()) continue;  // about to be taken off
+        if (member->session->streams() == 0 && streams_per_session_ == 1) return member;
+        if (best == nullptr || member->session->streams() < best->session->streams()) {
+            best = member;
         }
     }
     return best;
@@ -141,33 +141,37 @@ void OriginPool::start_dials() {
         }
     }
     auto wanted = dials_wanted(now, limits_.upkeep.max_sessions);
-    if (back_off_.is_out(loop_.now())) wanted = std::min<std::size_t>(wanted, 1);
+    if (back_off_.is_out(loop_.now()) || is_hindered_) wanted = std::min<std::size_t>(wanted, 1);
     start_dials(wanted, reason_to_wait());
 }
 
 void OriginPool::start_dials(std::size_t count, DialReason reason) {
-    if (count > 0 && dials_ == 0) dialling_since_ = loop_.now();
-    for (; count > 0; --count) {
-        ++dials_;
-        if (reason == DialReason::at_start) ++starting_dials_;
-        ++counters_.dials[static_cast<std::size_t>(reason)];
-        loop_.spawn(dial_and_serve(reason));
-    }
+    for (; count > 0; --count) start_dial(reason, std::nullopt);
 }
 
-Task<void> OriginPool::dial_and_serve(DialReason reason) {
+void OriginPool::start_dial(DialReason reason, Promise promise) {
+    if (dials_ == 0) dialling_since_ = loop_.now();
+    ++dials_;
+    if (reason == DialReason::at_start) ++starting_dials_;
+    ++counters_.dials[static_cast<std::size_t>(reason)];
+    loop_.spawn(dial_and_serve(reason, std::move(promise)));
+}
+
+Task<void> OriginPool::dial_and_serve(DialReason reason, Promise promise) {
     // Only a request that waits, and may be repeated, has a use for early data.
     const bool early = limits_.early_data && members_.empty() && !waiters_.empty() &&
                        waiters_.front()->repeatable_ == Repeatable::yes;
     const auto mode = early ? net::DialMode::early : net::DialMode::plain;
     const TimePoint began = loop_.now();
     auto dialled = co_await factory_.dial(origin_, mode);
+    promise.reset();
     --dials_;
     if (reason == DialReason::at_start) --starting_dials_;
     if (!dialled) {
         dial_failed(dialled.error(), began);
         co_return;
     }
+    is_hindered_ = false;
     if (dialled->resumed) ++counters_.resumed_dials;
     co_await serve_session(std::move(*dialled));
 }

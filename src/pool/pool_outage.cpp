@@ -20,6 +20,11 @@ constexpr bool is_hindrance(Errc code) {
            code == Errc::descriptors_exhausted || code == Errc::pool_closed;
 }
 
+// What is forbidden stays so until rules or names change.
+constexpr bool is_denial(Errc code) {
+    return code == Errc::address_denied || code == Errc::target_denied;
+}
+
 }  // namespace
 
 std::optional<Outage> OriginPool::outage() const {
@@ -33,24 +38,30 @@ bool OriginPool::try_retry(Errc failure, RetryCost cost) {
         ++counters_.retries_refused;
         return false;
     }
+    if (cost == RetryCost::free) retry_budget_.note_free_retry(loop_.now());
     ++counters_.retries[failure];
     return true;
 }
 
-// Who waits has nothing coming but what another dial or a session may give.
+// Who waits has nothing coming but what another dial or a session may give; and nothing at all of
+// an origin that may no longer be reached: sessions to it were made when it was allowed, but may be
+// busy for ever.
 void OriginPool::dial_failed(const Failure& why, TimePoint began) {
     const TimePoint now = loop_.now();
     const bool is_ours = is_hindrance(why.code);
     ++counters_.failed_dials;
     last_loss_ = DialReason::dial_failed;
+    was_refused_ = false;
+    is_hindered_ = is_ours;
     if (is_ours) {
+        last_hindrance_ = now;
         back_off_.note_hindrance(now);
     } else {
         last_dial_failure_ = now;
-        was_refused_ = false;
         back_off_.note_failure(began, now, why);
     }
-    if (dials_ == 0 && !has_hope() && (is_ours || !may_come_back())) fail_waiters(why);
+    const bool has_nothing_coming = dials_ == 0 && !has_hope() && (is_ours || !may_come_back());
+    if (has_nothing_coming || is_denial(why.code)) fail_waiters(why);
     look_after();
 }
 
@@ -95,8 +106,12 @@ std::size_t OriginPool::attempts_under_way() const {
 }
 
 // Whether whoever waits may have dials made. One at a time finds out whether the origin is back.
+// What hinders us may do so in no time at all, and who waits for something else does not go when it
+// does.
 bool OriginPool::may_dial_for_waiters() const {
     const TimePoint now = loop_.now();
+    const bool may_be_served = dials_ > 0 || has_hope();
+    if (may_be_served && now < last_hindrance_ + DialBackOff::shortest_pause) return false;
     if (may_come_back() && now < last_dial_failure_ + DialBackOff::shortest_pause) return false;
     if (!back_off_.is_out(now)) return true;
     return now >= back_off_.next_asked(now) && attempts_under_way() == 0;
@@ -136,6 +151,7 @@ Deadline OriginPool::next_look_at_outage() const {
         if (time > now) next = std::min(next, Deadline{time});
     };
     look_at(back_off_.next_unasked());
+    if (!waiters_.empty()) look_at(last_hindrance_ + DialBackOff::shortest_pause);
     if (!back_off_.is_failing(now)) return next;
     if (!waiters_.empty() || was_refused_) look_at(back_off_.next_asked(now));
     if (!waiters_.empty()) look_at(last_dial_failure_ + DialBackOff::shortest_pause);

@@ -51,6 +51,7 @@ std::vector<RememberedOrigin> PoolSet::remember() const {
 
 std::vector<OriginStatus> PoolSet::status() const {
     std::vector<OriginStatus> status;
+    status.reserve(pools_.size());
     for (const auto& [origin, pool] : pools_) status.push_back(pool->status());
     return status;
 }
@@ -80,13 +81,14 @@ bool PoolSet::is_forgettable(const OriginPool& pool) const {
 }
 
 void PoolSet::limit_warm_origins() {
-    if (pools_.size() <= most_warm_origins) return;
+    const std::size_t most = limits_.max_warm_origins;
+    if (pools_.size() <= most) return;
     std::vector<OriginPool*> warm;
     for (auto& [origin, pool] : pools_) {
         if (pool->is_warm() && !pool->is_pinned()) warm.push_back(pool.get());
     }
-    if (warm.size() <= most_warm_origins) return;
-    const auto first_kept = warm.end() - most_warm_origins;
+    if (warm.size() <= most) return;
+    const auto first_kept = warm.end() - static_cast<std::ptrdiff_t>(most);
     std::nth_element(warm.begin(), first_kept, warm.end(), [](const auto* a, const auto* b) {
         return a->last_used() < b->last_used();
     });

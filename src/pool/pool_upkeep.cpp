@@ -13,12 +13,15 @@ namespace {
 // then.
 constexpr Duration shortest_patience = std::chrono::milliseconds{500};
 
+// When nothing could be dialled ahead for want of descriptors, it is tried again.
+constexpr Duration pause_without_descriptors = std::chrono::seconds{1};
+
 }  // namespace
 
 void OriginPool::pin() {
     pinned_ = true;
-    if (members_.empty() && dials_ == 0) start_dials(1, DialReason::at_start);
-    look_after();
+    const bool is_cold = members_.empty() && dials_ == 0;
+    if (!is_cold || !start_dials_ahead(1, DialReason::at_start)) look_after();
 }
 
 void OriginPool::restore(const RememberedOrigin& remembered) {
@@ -30,7 +33,27 @@ void OriginPool::restore(const RememberedOrigin& remembered) {
     if (remembered.idle_limit) facts_.idle_limit.restore(now, *remembered.idle_limit);
     facts_.peak.note(now, remembered.peak);
     if (!is_warm()) return;
-    start_dials(plan_upkeep(upkeep_facts({}), limits_.upkeep).dials, DialReason::at_start);
+    const auto plan = plan_upkeep(upkeep_facts({}), limits_.upkeep);
+    const bool has_begun = plan.dials > 0 && start_dials_ahead(plan.dials, DialReason::at_start);
+    if (!has_begun) look_after();  // there may be no descriptors as yet
+}
+
+bool OriginPool::has_descriptors_ahead() const {
+    return limits_.descriptors == nullptr || limits_.descriptors->has_room();
+}
+
+// Nobody waits for these. False if some have to wait themselves, until there are descriptors.
+bool OriginPool::start_dials_ahead(std::size_t count, DialReason reason) {
+    for (; count > 0; --count) {
+        Promise promise;
+        if (limits_.descriptors != nullptr) {
+            auto promised = limits_.descriptors->promise();
+            if (!promised) return false;
+            promise.emplace(std::move(*promised));
+        }
+        start_dial(reason, std::move(promise));
+    }
+    return true;
 }
 
 void OriginPool::let_go() {
@@ -72,7 +95,8 @@ void OriginPool::upkeep() {
     const auto peak = facts_.peak.at(loop_.now());
     const bool has_grown = peak > std::exchange(planned_peak_, peak);
     const auto shortage = has_grown ? reason_to_wait() : last_loss_;
-    start_dials(plan.dials, plan.reason.value_or(shortage));
+    const bool had_descriptors = has_descriptors_ahead();
+    const bool has_dialled = start_dials_ahead(plan.dials, plan.reason.value_or(shortage));
     for (const auto [place, reason] : plan.drain) drain(*members[place], reason);
     for (const auto place : plan.probe) members[place]->ask(loop_.now());
     idle_horizon_ = plan.idle_horizon;
@@ -82,6 +106,9 @@ void OriginPool::upkeep() {
     if (!waiters_.empty() && may_dial_for_waiters()) start_dials();
     next = std::min(next, next_look_at_outage());
     if (is_warm()) {
+        if (!had_descriptors || !has_dialled) {
+            next = std::min(next, Deadline::after(loop_.now(), pause_without_descriptors));
+        }
         next = std::min(next, factory_.dialer().keep_resolved(origin_));
         if (!pinned_) next = std::min(next, Deadline{*last_used_ + limits_.keep_warm});
     }
@@ -98,7 +125,7 @@ UpkeepFacts OriginPool::upkeep_facts(const std::vector<SessionView>& views) cons
             .dials = dials_,
             .leaving = members_.size() - views.size(),
             .is_warm = is_warm(),
-            .may_dial = back_off_.next_unasked() <= now && !is_tried,
+            .may_dial = back_off_.next_unasked() <= now && !is_tried && has_descriptors_ahead(),
             .is_failing = back_off_.is_failing(now) && !has_later,
             .recent_peak = facts_.peak.at(now),
             .streams_per_session = streams_per_session_,

@@ -18,9 +18,11 @@ bool RetryBudget::try_retry(TimePoint now) {
     for (const Counts& one : counts_) {
         sum.exchanges += one.exchanges;
         sum.retries += one.retries;
+        sum.free_retries += one.free_retries;
     }
     // Repeats are no exchanges of their own, or they would allow for more of them.
-    const auto firsts = sum.exchanges - std::min(sum.exchanges, sum.retries);
+    const auto repeats = sum.retries + sum.free_retries;
+    const auto firsts = sum.exchanges - std::min(sum.exchanges, repeats);
     if (sum.retries >= floor + firsts * percent_ / 100) return false;
     ++newest.retries;
     return true;

@@ -19,6 +19,7 @@ bool may_resend(const FailedAttempt& attempt) {
     constexpr unsigned most_attempts = 3;
     if (!attempt.request_is_whole || attempt.response_begun) return false;
     switch (attempt.failure.code) {
+        case Errc::stream_declined:
         case Errc::stream_refused: return attempt.attempts < most_attempts;
         case Errc::tls_failed:  // behind the handshake
         case Errc::peer_closed:

@@ -50,7 +50,7 @@ constexpr Verdict verdict(Errc code) {
             return {431,
                     "http_request_error",
                     "Send fewer or smaller fields, or let the operator raise --max-head-bytes."};
-        case Errc::client_gone: return {499, "", ""};
+        case Errc::client_gone:
         case Errc::abandoned: return {499, "", ""};
         case Errc::loop_detected:
             return {508, "proxy_loop_detected", "Check what the origin's name resolves to."};
@@ -95,9 +95,10 @@ constexpr Verdict verdict(Errc code) {
                     "tls_certificate_error",
                     "Check the origin's certificate, or trust its issuer with --ca-file."};
         case Errc::tls_timed_out: return {504, "connection_timeout", try_again};
-        case Errc::stream_refused: return {502, "connection_terminated", try_again};
-        case Errc::stream_reset: return {502, "connection_terminated", try_again};
-        case Errc::path_in_doubt: return {502, "connection_terminated", try_again};
+        case Errc::stream_declined:
+        case Errc::stream_refused:
+        case Errc::stream_reset:
+        case Errc::path_in_doubt:
         case Errc::peer_closed: return {502, "connection_terminated", try_again};
         case Errc::malformed: return {502, "http_protocol_error", try_again};
         case Errc::response_head_too_large:

@@ -151,7 +151,7 @@ LogWriter::Impl::Impl(LogFormat format, std::shared_ptr<LogQueue> queue)
     : format_(format), queue_(std::move(queue)) {
     if (queue_ == nullptr) return;
     const SignalsBlocked blocked;
-    thread_ = std::thread{[](std::shared_ptr<LogQueue> owned) { owned->run(); }, queue_};
+    thread_ = std::thread{[owned = queue_] { owned->run(); }};
     pthread_setname_np(thread_.native_handle(), "access-log");
 }
 

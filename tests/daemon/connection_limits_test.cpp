@@ -68,6 +68,10 @@ TEST(ConnectionLimits, LeaveDescriptorsForOrigins) {
     EXPECT_EQ(default_max_conns(1024), 688U);
     EXPECT_EQ(default_max_conns(20000), 13734U);
     EXPECT_EQ(default_max_conns(16), 1U);
+    EXPECT_EQ(max_warm_origins(256, 1), 64U);
+    EXPECT_EQ(max_warm_origins(1024, 4), 64U);
+    EXPECT_EQ(max_warm_origins(1 << 20, 1), 1000U);
+    EXPECT_EQ(max_warm_origins(16, 8), 1U);
     EXPECT_EQ(most_lingering(16), 4U);
     EXPECT_EQ(most_lingering(1024), 64U);
     EXPECT_EQ(most_lingering(1 << 20), 256U);

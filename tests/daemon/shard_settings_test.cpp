@@ -63,6 +63,20 @@ TEST(ShardSettings, LetThePagesKnowWhichHostsAreOrigins) {
     EXPECT_TRUE(shard_settings(options, {}).pages.takes_every_host);
 }
 
+TEST(ClientLimits, LetADeniedClientStayForSecondsOnly) {
+    const auto denied = limits_of_denied({.head = {},
+                                          .body_bytes = 100,
+                                          .head_timeout = 30s,
+                                          .idle_timeout = 1s,
+                                          .read_timeout = 0s,
+                                          .write_timeout = 1min});
+    EXPECT_EQ(denied.body_bytes, 100U);
+    EXPECT_EQ(denied.head_timeout, 2s);
+    EXPECT_EQ(denied.idle_timeout, 1s);
+    EXPECT_EQ(denied.read_timeout, 2s);  // zero would be no limit
+    EXPECT_EQ(denied.write_timeout, 2s);
+}
+
 TEST(TargetSettings, CarryTheOptionsAndTrustTheUpstream) {
     Options options;
     options.allow_target = {"*.example.com"};

@@ -156,6 +156,72 @@ TEST(Loop, WakesItsDriverOnceForEachTurn) {
     loop.run_turn();
 }
 
+Task<void> yield_until(Loop& loop, const bool& ended, std::size_t& rounds) {
+    for (; !ended; ++rounds) co_await loop.yield();
+}
+
+TEST(Loop, WhatNeverRestsIsLeftToTheNextTurn) {
+    Loop loop;
+    int wakes = 0;
+    bool ended = false;
+    std::size_t rounds = 0;
+    std::vector<std::string> notes;
+    Flush flush{loop, notes};
+    loop.spawn(yield_until(loop, ended, rounds));
+    loop.on_wake([&] { ++wakes; });
+    flush.mark_dirty();
+    wakes = 0;
+    for (int turn = 1; turn <= 3; ++turn) {
+        const auto before = rounds;
+        loop.run_turn();
+        EXPECT_TRUE(loop.has_work());
+        EXPECT_EQ(wakes, turn);
+        EXPECT_GT(rounds, before + 10);
+    }
+    EXPECT_EQ(notes, (std::vector<std::string>{"flush"}));  // it need not wait for the end
+    ended = true;
+    loop.run_turn();
+    EXPECT_FALSE(loop.has_work());
+    EXPECT_EQ(loop.task_count(), 0U);
+    EXPECT_EQ(wakes, 3);
+}
+
+TEST(Loop, WhatIsLeftKeepsItsOrder) {
+    Loop loop;
+    bool ended = false;
+    std::size_t rounds = 0;
+    std::size_t others_rounds = 0;
+    loop.spawn(yield_until(loop, ended, rounds));
+    loop.spawn(yield_until(loop, ended, others_rounds));
+    loop.run_turn();
+    loop.run_turn();
+    EXPECT_EQ(rounds, others_rounds);
+    ended = true;
+    loop.run_turn();
+}
+
+struct Restless final : TurnFlush {
+    explicit Restless(Loop& loop) : TurnFlush(loop) {}
+    void flush() noexcept override {
+        ++flushes;
+        if (!ended) mark_dirty();
+    }
+    std::size_t flushes = 0;
+    bool ended = false;
+};
+
+TEST(TurnFlush, OneThatIsDirtyForEverDoesNotHoldUpTheTurn) {
+    Loop loop;
+    Restless restless{loop};
+    restless.mark_dirty();
+    loop.run_turn();
+    EXPECT_TRUE(loop.has_work());
+    EXPECT_GT(restless.flushes, 10U);
+    restless.ended = true;
+    loop.run_turn();
+    EXPECT_FALSE(loop.has_work());
+}
+
 TEST(Loop, TellsWhenTheLastTaskHasEnded) {
     Loop loop;
     int told = 0;

@@ -77,5 +77,23 @@ TEST_F(EventLoopTest, ServesAWholeBatchInOneTurn) {
     for (const auto& read : reads) EXPECT_TRUE(read->is_done());
 }
 
+Task<void> never_rest(loop::Loop& loop, const bool& ended) {
+    while (!ended) co_await loop.yield();
+}
+
+TEST_F(EventLoopTest, WhatNeverRestsKeepsNothingFromOthers) {
+    bool ended = false;
+    loop.spawn(never_rest(loop, ended));
+    auto [our_fd, their_fd] = connected_pair();
+    TcpStream ours{event_loop, std::move(our_fd)};
+    Pending<std::string> read{loop, receive(ours, 1)};
+    Pending<bool> waiting{loop, wait_until(loop, Deadline{loop.now() + 20ms})};
+    event_loop.post([&, fd = their_fd.get()] { ASSERT_EQ(::send(fd, "x", 1, 0), 1); });
+    run_until([&] { return read.is_done() && waiting.is_done(); });
+    EXPECT_TRUE(loop.has_work());
+    ended = true;
+    run_until([&] { return loop.task_count() == 0; });
+}
+
 }  // namespace
 }  // namespace nikawa::net

@@ -51,7 +51,7 @@ TEST_F(H2SessionTest, ResetsByThePeerAreToldApart) {
     const struct {
         std::uint32_t code;
         Errc expected;
-    } rows[] = {{NGHTTP2_REFUSED_STREAM, Errc::stream_refused},
+    } rows[] = {{NGHTTP2_REFUSED_STREAM, Errc::stream_declined},
                 {NGHTTP2_INTERNAL_ERROR, Errc::stream_reset},
                 {NGHTTP2_CANCEL, Errc::stream_reset},
                 {NGHTTP2_NO_ERROR, Errc::stream_reset}};

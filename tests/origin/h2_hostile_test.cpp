@@ -52,7 +52,7 @@ TEST_F(H2HostileTest, WhatIsWrongWithOneStreamEndsThatAlone) {
          "stream_reset",
          "200"},
         {"reset behind the end", whole_response + h2::rst_stream(1, Error::no_error), "200", "200"},
-        {"refused", h2::rst_stream(1, Error::refused_stream), "stream_refused", "200"},
+        {"declined", h2::rst_stream(1, Error::refused_stream), "stream_declined", "200"},
         {"refused though it has answered",
          h2::headers(1) + h2::rst_stream(1, Error::refused_stream),
          "stream_reset",
@@ -387,6 +387,24 @@ TEST_F(H2HostileTest, AnUploadStallsWhileItsWindowIsShutAndGoesOn) {
         loop.run();
         ASSERT_TRUE(ended);
     }
+}
+
+TEST_F(H2HostileTest, AnUploadThatIsTakenSlowlyIsNotOverdue) {
+    connect();
+    auto upload = send(request("POST", "/"), http::Sized{70'000});
+    const std::string body(70'000, 'b');
+    const auto sent = loop.start(upload->send_body(body));
+    loop.run();
+    receive(h2::window_update(0, 1'000'000));
+    for (int i = 0; i < 10; ++i) {
+        loop.advance(15s);  // the limit is 20 s
+        receive(h2::window_update(1, 100));
+        EXPECT_EQ(peer->data_bytes(1), 65535U + 100U * (static_cast<unsigned>(i) + 1));
+    }
+    EXPECT_FALSE(sent.done());
+    loop.advance(20s);
+    ASSERT_TRUE(sent.done());
+    EXPECT_EQ(sent.value().error().code, Errc::write_timed_out);
 }
 
 TEST_F(H2HostileTest, CapacityFollowsALimitBelowWhatRuns) {

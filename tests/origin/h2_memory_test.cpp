@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t KiB = 1024;
 constexpr std::size_t MiB = 1024 * KiB;
-constexpr std::size_t first_window = H2Limits{}.first_stream_window;
-constexpr std::size_t short_window = H2Limits{}.short_window;
+const std::size_t first_window = H2Limits{}.first_stream_window;
+const std::size_t short_window = H2Limits{}.short_window;
 
 /// A session whose bodies are counted.
 class H2MemoryTest : public H2SessionTest {

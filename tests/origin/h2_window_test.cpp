@@ -9,7 +9,7 @@ namespace nikawa::origin {
 namespace {
 
 constexpr std::size_t MiB = 1024 * 1024;
-constexpr std::size_t first_window = H2Limits{}.first_stream_window;
+const std::size_t first_window = H2Limits{}.first_stream_window;
 
 TEST_F(H2SessionTest, ASlowReaderHoldsOneWindowAndNotItsSiblings) {
     H2Limits small_window;

@@ -124,10 +124,11 @@ protected:
 };
 
 TEST_F(WarmPoolSetTest, TheOriginsUsedLastAreKeptWarmAndTheOperators) {
+    limits.max_warm_origins = 100;
     set.emplace(loop, factory, limits);
     set->pin(numbered(0).origin);
     std::vector<RememberedOrigin> remembered;
-    for (std::size_t i = 1; i <= PoolSet::most_warm_origins + 5; ++i) {
+    for (std::size_t i = 1; i <= limits.max_warm_origins + 5; ++i) {
         remembered.push_back(numbered(i));
     }
     set->restore(remembered);
@@ -135,11 +136,30 @@ TEST_F(WarmPoolSetTest, TheOriginsUsedLastAreKeptWarmAndTheOperators) {
     while (dialer.waiting() > 0) dialer.connect_h1();
     loop.advance(10s);
     EXPECT_TRUE(set->pool_of(numbered(0).origin).is_warm());
-    EXPECT_TRUE(set->pool_of(numbered(PoolSet::most_warm_origins).origin).is_warm());
+    EXPECT_TRUE(set->pool_of(numbered(limits.max_warm_origins).origin).is_warm());
     for (std::size_t i = 1; i <= 5; ++i) {
-        const auto one = numbered(PoolSet::most_warm_origins + i).origin;
+        const auto one = numbered(limits.max_warm_origins + i).origin;
         EXPECT_FALSE(set->pool_of(one).is_warm()) << i;
     }
+}
+
+TEST_F(WarmPoolSetTest, WhatNobodyWaitsForLeavesTheLastDescriptors) {
+    net::DescriptorReserve reserve{8};
+    limits.descriptors = &reserve;
+    set.emplace(loop, factory, limits);
+    std::vector<RememberedOrigin> remembered;
+    for (std::size_t i = 0; i < 10; ++i) remembered.push_back(numbered(i));
+    set->restore(remembered);
+    set->pin(secure_origin);
+    loop.run();
+    EXPECT_EQ(dialer.waiting(), 7U);
+    const Asking waiter{loop, set->pool_of(plain_origin)};
+    EXPECT_EQ(dialer.waiting(), 8U);  // for somebody the last ones are there
+    loop.advance(10s);
+    EXPECT_EQ(dialer.waiting(), 8U);
+    while (dialer.waiting() > 0) dialer.connect_h1();
+    loop.advance(1s);
+    EXPECT_EQ(dialer.waiting(), 4U);  // those that had to wait
 }
 
 TEST_F(PoolSetTest, AfterItsCloseItGivesOutNothing) {

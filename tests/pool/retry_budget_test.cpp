@@ -44,6 +44,16 @@ TEST(RetryBudget, GrantsAShareOfTheRecentExchangesAndTen) {
     }
 }
 
+TEST(RetryBudget, FreeRepeatsDoNotAllowForMoreOfThem) {
+    RetryBudget budget{20};
+    for (int i = 0; i < 100; ++i) {
+        budget.note_exchange(start);
+        budget.note_free_retry(start);
+        budget.note_exchange(start);
+    }
+    EXPECT_EQ(granted(budget, start), 30U);
+}
+
 TEST(RetryBudget, WhatIsTenSecondsAgoCountsNoMore) {
     RetryBudget budget{20};
     for (int i = 0; i < 100; ++i) budget.note_exchange(start);

@@ -190,7 +190,7 @@ TEST_F(ForwarderRetryTest, GivesUpAfterThreeAttempts) {
     EXPECT_EQ(origin.requests().size(), 3U);
     EXPECT_THAT(log_lines(),
                 testing::ElementsAre(AllOf(HasSubstr("\"attempts\":3,"),
-                                           HasSubstr("\"error\":\"stream_refused\""))));
+                                           HasSubstr("\"error\":\"stream_declined\""))));
 }
 
 TEST_F(ForwarderRetryTest, AnswersWithTheFailureOfTheDialThatASecondAttemptNeeded) {
@@ -219,13 +219,23 @@ class ForwarderBudgetTest : public ForwarderRetryTest {
 protected:
     ForwarderBudgetTest() { pool_limits.retry_percent = 0; }  // ten in ten seconds
 
-    /// An exchange that the origin sends back twice: one repeat is free and one is not.
-    static void refuse_twice(ScriptedPeer& client, test::TestLoop& loop, H2Origin& origin) {
+    /// The origin's SETTINGS have come, so that it has no excuse for declining.
+    H2Origin& connect_settled() {
+        auto& origin = dialer.connect_h2();
+        auto& client = connect();
         client.send(request("GET /"));
-        for (int i = 0; i < 2; ++i) {
-            loop.run();
-            origin.reset(origin.requests().rbegin()->first, refused_stream);
-        }
+        loop.run();
+        origin.reply(1, "200", "ok");
+        client.expect_head("HTTP/1.1 200 OK").expect("ok");
+        EXPECT_TRUE(client.finished());
+        return origin;
+    }
+
+    /// An exchange that the origin declines, and is asked again for if the budget allows.
+    static void decline(ScriptedPeer& client, test::TestLoop& loop, H2Origin& origin) {
+        client.send(request("GET /"));
+        loop.run();
+        origin.reset(origin.requests().rbegin()->first, refused_stream);
         loop.run();
     }
 };
@@ -271,11 +281,11 @@ TEST_F(ForwarderBudgetTest, ManyThatAnOriginSendsBackAtOnceAreAllMoved) {
     }
 }
 
-TEST_F(ForwarderBudgetTest, WhatIsSentBackAgainIsOnTheBudget) {
-    auto& origin = dialer.connect_h2();
+TEST_F(ForwarderBudgetTest, WhatALivingSessionDeclinesIsOnTheBudget) {
+    auto& origin = connect_settled();
     for (int i = 0; i < 12; ++i) {
         auto& client = connect();
-        refuse_twice(client, loop, origin);
+        decline(client, loop, origin);
         if (i < 10) {
             origin.reply(origin.requests().rbegin()->first, "200", "ok");
             client.expect_head("HTTP/1.1 200 OK").expect("ok");
@@ -284,14 +294,14 @@ TEST_F(ForwarderBudgetTest, WhatIsSentBackAgainIsOnTheBudget) {
             EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 502 Bad Gateway\r\n"));
         }
     }
-    EXPECT_EQ(origin.requests().size(), 10U * 3 + 2 * 2);
+    EXPECT_EQ(origin.requests().size(), 1U + 10 * 2 + 2);
 }
 
 TEST_F(ForwarderBudgetTest, WithoutBudgetADoubtedExchangeGoesOnWaiting) {
-    auto& origin = dialer.connect_h2();
+    auto& origin = connect_settled();
     for (int i = 0; i < 10; ++i) {
         auto& client = connect();
-        refuse_twice(client, loop, origin);
+        decline(client, loop, origin);
         origin.reply(origin.requests().rbegin()->first, "200", "ok");
         client.expect_head("HTTP/1.1 200 OK").expect("ok");
         EXPECT_TRUE(client.finished());

@@ -30,6 +30,7 @@ public:
     Task<Result<net::Dialled>> dial(const http::Origin& origin, net::DialMode mode) override {
         dialled_.push_back(origin);
         last_mode = mode;
+        if (fails_at_once) co_return *fails_at_once;
         if (!prepared_.empty()) {
             auto outcome = std::move(prepared_.front());
             prepared_.pop_front();
@@ -81,6 +82,7 @@ public:
     WireSettings wire{.near_address = "192.0.2.1:443"};  ///< of the next connection
     net::DialTimes times;                                ///< what the next connection says it took
     net::IpAddress address;                              ///< whom it is said to lead to
+    std::optional<Failure> fails_at_once;                ///< why each dial that begins does, if so
     bool confirmed = true;                               ///< whether the next connection is
     MemoryStream* near = nullptr;                        ///< our end of the one made last
     net::DialMode last_mode = net::DialMode::plain;      ///< of the dial that began last

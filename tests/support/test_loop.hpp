@@ -44,8 +44,15 @@ public:
     loop::Loop& loop() { return loop_; }
     [[nodiscard]] TimePoint now() const { return loop_.now(); }
 
-    /// Runs what is ready until nothing is.
-    void run() { loop_.run_turn(); }
+    /// Runs what is ready until nothing is; the test has failed if there is no end to it.
+    void run() {
+        constexpr int most_turns = 1000;
+        int turns = 0;
+        do {
+            loop_.run_turn();
+        } while (loop_.has_work() && ++turns < most_turns);
+        EXPECT_LT(turns, most_turns) << "something goes round for ever";
+    }
 
     /// Lets time pass, stopping at every deadline on the way.
     void advance(Duration duration) {
@@ -54,8 +61,10 @@ public:
         for (auto next = loop_.deadlines().next(); next.at() <= end;
              next = loop_.deadlines().next()) {
             loop_.advance_to(next.at());
+            run();
         }
         loop_.advance_to(end);
+        run();
     }
 
     /// Starts a coroutine; it runs with the next `run()`.

@@ -22,13 +22,15 @@ def setUpModule():
 
 
 class OriginEverywhere:
-    """Answers any request at any address of this machine, closes, and remembers where it was."""
+    """Answers any request at any address of this machine, closes, and remembers where it was. One
+    for /held gets no answer."""
 
     def __init__(self):
         self._socket = socket.create_server(("::", 0), family=socket.AF_INET6,
                                             dualstack_ipv6=True)
         self.port = self._socket.getsockname()[1]
         self.reached_at = []  # of each connection, in their order
+        self.held = []
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):
@@ -37,15 +39,18 @@ class OriginEverywhere:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
+            address = ipaddress.ip_address(connection.getsockname()[0])
+            self.reached_at.append(str(address.ipv4_mapped or address))
+            if connection.recv(65536).startswith(b"GET /held "):
+                self.held.append(connection)
+                continue
             with connection:
-                address = ipaddress.ip_address(connection.getsockname()[0])
-                self.reached_at.append(str(address.ipv4_mapped or address))
-                connection.recv(65536)
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n"
                                    b"Connection: close\r\n\r\nreached")
 
     def close(self):
-        self._socket.close()
+        for socket_of_it in (self._socket, *self.held):
+            socket_of_it.close()
 
 
 class SettableNames:
@@ -181,6 +186,26 @@ class AccessRules(SystemTest):
                 self.assertEqual(self.ask(nikawa, "moving.test").status, 403)
         self.assertEqual(set(self.origin.reached_at), {INSIDE})
 
+    def test_a_name_that_moves_while_a_connection_is_busy_is_judged_again(self):
+        self.names.addresses["moving.test"] = [INSIDE]
+        nikawa = self.serve()
+        with RawClient(nikawa) as client:
+            client.send(f"GET /held HTTP/1.1\r\nHost: moving.test.ccnproxy:{self.origin.port}"
+                        "\r\n\r\n")
+            wait_until(lambda: self.origin.held, "the request that is held")
+            self.names.addresses["moving.test"] = ["169.254.169.254"]
+            quickly = ("--max-time", "5")
+            wait_until(lambda: self.ask(nikawa, "moving.test", *quickly).status != 200,
+                       "the answer to the move")
+            for _ in range(5):
+                reply = self.ask(nikawa, "moving.test", *quickly)
+                self.assertEqual(reply.status, 403, reply)
+            self.names.addresses["other.test"] = [INSIDE]
+            self.assert_reached(self.ask(nikawa, "other.test", *quickly))
+        nikawa.process.terminate()
+        nikawa.wait()
+        self.assertEqual(set(self.origin.reached_at), {INSIDE})
+
     def test_what_may_be_reached_is_chosen_among_the_addresses(self):
         self.names.addresses["mixed.test"] = ["169.254.169.254", "127.0.0.1", INSIDE]
         nikawa = self.serve()
@@ -268,6 +293,14 @@ class AccessRules(SystemTest):
             got = client.receive_to_the_end()
         self.assertEqual(got.count(b"HTTP/1.1 "), 1, got)
         self.assertTrue(got.startswith(b"HTTP/1.1 403 "), got)
+
+    def test_a_refused_client_holds_no_place(self):
+        nikawa = self.serve("--allow-client", "10.0.0.0/8", "--head-timeout", "1h",
+                            "--client-idle-timeout", "1h")
+        for text, status in (("GET / HTTP/1.1\r\n", b"HTTP/1.1 403 "), ("", b"")):
+            with self.subTest(text=text), RawClient(nikawa) as client:
+                client.send(text)
+                self.assertTrue(client.receive_to_the_end().startswith(status))
 
     def test_a_client_from_outside_can_be_let_in(self):
         nikawa = self.serve("--listen", "0.0.0.0", "--allow-client", "203.0.113.0/24")

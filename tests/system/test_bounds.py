@@ -1,5 +1,6 @@
 """More than nikawa may hold: connections, descriptors, heads; and clients that go, or end their side."""
 
+import os
 import resource
 import selectors
 import socket
@@ -347,6 +348,21 @@ class Descriptors(BoundsTest):
         self.assertLessEqual(errors.count("descriptors_exhausted"), len(refused))
         nikawa.stderr.wait(lambda _: self.lines(nikawa, "file descriptors again"), "its end")
 
+    def test_dials_that_find_none_wait_for_a_busy_connection_and_nothing_spins(self):
+        origin = self.holding_origin()
+        nikawa = self.start(wrapper=LIMITED)
+        crowd = self.crowd(nikawa, 150, "GET / HTTP/1.1\r\n")
+        crowd.receive(0.3)  # so that all are accepted before there are dials
+        crowd.send(f"Host: {origin.authority()}\r\n\r\n")
+        wait_until(lambda: origin.held > 50, "connections to the origin")
+        before, began = self.spent(nikawa), time.monotonic()
+        time.sleep(1)
+        self.assertLess(self.spent(nikawa) - before, 0.5 * (time.monotonic() - began))
+        self.assertLess(origin.held, 140)
+        origin.release()
+        crowd.wait(lambda c: "" not in c.statuses(), "all answers")
+        self.assertEqual(crowd.statuses(), {"200": 150})
+
     def test_names_that_cannot_be_asked_for_are_503(self):
         nikawa = self.start("--max-conns", 400, wrapper=LIMITED)
         client = self.client(nikawa).send("GET / HTTP/1.1\r\n")  # not idle, so it stays
@@ -382,6 +398,26 @@ class Descriptors(BoundsTest):
             crowd.wait(lambda c: c.statuses() == {"200": 100}, "100 answers")
             time.sleep(0.2)
         self.assertEqual(curl(nikawa, self.nginx.url("h1.test", "/hello")).status, 200)
+
+    def test_clients_find_room_after_many_origins_were_used(self):
+        origin = self.holding_origin()
+        origin.release()
+        nikawa = self.start(wrapper=LIMITED)
+        client = self.client(nikawa)
+        for number in range(400):
+            client.send(f"GET / HTTP/1.1\r\nHost: {origin.authority(f'{number}.test')}\r\n\r\n")
+            answer = client.receive_until(b"held")
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+        client.socket.close()
+        # Of what was given up some is dialled again, but not at the cost of those who come now.
+        began = time.monotonic()
+        while time.monotonic() - began < 3:
+            crowd = self.crowd(nikawa, 20, f"GET / HTTP/1.1\r\nHost: {origin.authority()}\r\n"
+                                           "Connection: close\r\n\r\n")
+            crowd.wait(lambda c: "" not in c.statuses(), "20 answers")
+            self.assertEqual(crowd.statuses(), {"200": 20})
+        wait_until(lambda: len(os.listdir(f"/proc/{nikawa.process.pid}/fd")) < 256 * 7 // 8,
+                   "descriptors that are left for others")
 
 
 class Vanishing(BoundsTest):

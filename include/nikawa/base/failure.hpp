@@ -40,6 +40,7 @@ enum class Errc : std::uint8_t {
     tls_certificate_rejected,
     tls_timed_out,
     stream_refused,
+    stream_declined,
     stream_reset,
     path_in_doubt,
     peer_closed,

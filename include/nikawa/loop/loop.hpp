@@ -40,7 +40,9 @@ private:
 /// does no input or output and asks no clock, so a test can be the whole world around it.
 ///
 /// A turn resumes every coroutine that is ready, in order, until none is; then flushes what became
-/// dirty; and repeats while that made something ready. One thread only.
+/// dirty; and repeats while that made something ready. Where that has no end the turn ends after
+/// some hundred rounds, and the next one goes on: what never rests must not keep input, deadlines
+/// and signals from anybody else. One thread only.
 class Loop {
 public:
     Loop() = default;
@@ -48,8 +50,11 @@ public:
     Loop& operator=(const Loop&) = delete;
     ~Loop();
 
-    /// Runs one turn. Must not be called from within one.
+    /// Runs one turn. Must not be called from within one. If it leaves work it calls `on_wake()`'s.
     void run_turn();
+
+    /// Whether something is ready or dirty, so that a turn is due.
+    [[nodiscard]] bool has_work() const { return !ready_.empty() || !dirty_.empty(); }
 
     /// Sets the clock forward, expires what is due and runs the turn that this starts.
     void advance_to(TimePoint now);
@@ -84,18 +89,22 @@ public:
     /// Lets everything else that is ready go first.
     [[nodiscard]] Yield yield() { return Yield{*this}; }
 
-    /// Called when something becomes ready or dirty while no turn runs: whoever drives the loop
-    /// arranges that `run_turn()` is called soon, but not from within this call.
+    /// Called when something becomes ready or dirty while no turn runs, or is left by one: whoever
+    /// drives the loop arranges that `run_turn()` is called soon, but not from within this call,
+    /// and after a look at what else there is.
     void on_wake(std::function<void()> wake) { wake_ = std::move(wake); }
 
 private:
     friend TurnFlush;
     void wake_driver();
+    void resume_ready();
+    void flush_dirty();
 
     std::vector<std::coroutine_handle<>> ready_;
     std::vector<TurnFlush*> dirty_;
     std::size_t tasks_ = 0;
     TimePoint now_{};
+    int rounds_left_ = 0;  // of this turn
     bool in_turn_ = false;
     bool woken_ = false;
     std::function<void()> wake_;

@@ -37,7 +37,7 @@ public:
     /// std::runtime_error if it is not one.
     Listener(EventLoop& event_loop, UniqueFd fd, Accepted accepted);
     Listener(EventLoop& event_loop, UniqueFd fd, Accepted accepted, Shortage shortage);
-    ~Listener();
+    ~Listener() override;
 
     /// Stops accepting and closes the socket.
     void close() noexcept;

@@ -37,7 +37,7 @@ public:
                  TlsContext& tls,
                  const DialSettings& settings,
                  DescriptorRelief* relief = nullptr);
-    ~TcpTlsDialer();
+    ~TcpTlsDialer() override;
 
     Task<Result<Dialled>> dial(const http::Origin& origin, DialMode mode) override;
     void avoid(const http::Origin& origin, const IpAddress& address) override;

@@ -17,7 +17,7 @@ namespace nikawa::net {
 class TlsServerContext {
 public:
     /// Chooses the first of `protocols` that the client offers too. Throws std::runtime_error.
-    TlsServerContext(const PemIdentity& identity, std::vector<Protocol> protocols);
+    TlsServerContext(const PemIdentity& identity, const std::vector<Protocol>& protocols);
     ~TlsServerContext();
 
     /// A stream that is ready for its handshake with the client at the other end of `fd`.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nikawa/loop/loop.hpp"
+#include "nikawa/net/descriptor_reserve.hpp"
 #include "nikawa/origin/session_factory.hpp"
 #include "nikawa/pool/dial_back_off.hpp"
 #include "nikawa/pool/dials_wanted.hpp"
@@ -21,6 +22,7 @@ namespace nikawa::pool {
 struct PoolLimits {
     UpkeepLimits upkeep{};
     Duration keep_warm = std::chrono::hours{1};  ///< after the last exchange; zero: not at all
+    std::size_t max_warm_origins = 1000;         ///< those used last; the operator's do not count
     Duration ping_interval = std::chrono::seconds{15};  ///< of idle HTTP/2 sessions, at first
     std::size_t max_waiters = 10000;
     std::size_t max_exchanges = 10000;  ///< with a stream, at once; more of them wait
@@ -28,6 +30,9 @@ struct PoolLimits {
     origin::StreamTimeouts timeouts{};  ///< of the streams that are given out
     bool early_data = false;            ///< a cold pool may send a request in early data
     std::uint32_t jitter_seed = 0;      ///< of the pauses between dials that fail; 0: no jitter
+
+    /// Asked before dials that nobody waits for; outlives the pools. nullptr: there are enough.
+    net::DescriptorReserve* descriptors = nullptr;
 };
 
 /// Whether a request may reach the origin twice: only such a one is sent before the origin has
@@ -156,10 +161,12 @@ private:
     class Member;
 
     // Giving out
-    Task<void> dial_and_serve(DialReason reason);
+    using Promise = std::optional<net::DescriptorReserve::Promise>;
+    Task<void> dial_and_serve(DialReason reason, Promise promise);
     Task<void> serve_session(origin::DialledSession dialled);
     void start_dials();
     void start_dials(std::size_t count, DialReason reason);
+    void start_dial(DialReason reason, Promise promise);
     void dial_failed(const Failure& why, TimePoint began);
     void serve_waiters();
     void fail_waiters(const Failure& why);
@@ -192,6 +199,8 @@ private:
     void flush() noexcept override;
     void expire() noexcept override { look_after(); }
     void upkeep();
+    [[nodiscard]] bool has_descriptors_ahead() const;
+    [[nodiscard]] bool start_dials_ahead(std::size_t count, DialReason reason);
     [[nodiscard]] UpkeepFacts upkeep_facts(const std::vector<SessionView>& views) const;
     void learn_from_loss(const Member& member);
     void drain(Member& member, DialReason why) noexcept;
@@ -210,7 +219,7 @@ private:
     std::list<Waiter*> waiters_;
     std::size_t streams_ = 0;  // open on the members
     std::size_t dials_ = 0;
-    TimePoint dialling_since_{};  // while there are dials: when the first of them began
+    TimePoint dialling_since_{};      // while there are dials: when the first of them began
     std::size_t starting_dials_ = 0;  // of these, those that make it warm at the start
     std::size_t streams_per_session_;
     OriginFacts facts_;
@@ -219,11 +228,13 @@ private:
 
     bool pinned_ = false;
     std::optional<TimePoint> last_used_;
-    std::size_t planned_peak_ = 0;            // a higher one calls for a new plan
-    Duration idle_horizon_{};                 // an idle session needs nothing for so long
+    std::size_t planned_peak_ = 0;  // a higher one calls for a new plan
+    Duration idle_horizon_{};       // an idle session needs nothing for so long
     DialBackOff back_off_;
     TimePoint last_dial_failure_{};
-    bool was_refused_ = false;                      // somebody, since the last attempt
+    TimePoint last_hindrance_{};  // when a dial failed for what is not the origin's
+    bool is_hindered_ = false;    // the last one to end did: one at a time finds out
+    bool was_refused_ = false;    // somebody, since the last attempt
     RetryBudget retry_budget_;
     DialReason last_loss_ = DialReason::first_use;  // why there is no session, if there is none
     loop::Watchdog next_upkeep_;

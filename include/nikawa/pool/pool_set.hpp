@@ -11,9 +11,6 @@ namespace nikawa::pool {
 /// The pools of a shard, one for each origin in use or kept warm.
 class PoolSet final : private loop::Expirable {
 public:
-    /// So many origins are kept warm, those used last; the operator's do not count.
-    static constexpr std::size_t most_warm_origins = 1000;
-
     /// All that is given outlives the set.
     PoolSet(loop::Loop& loop, origin::SessionFactory& factory, PoolLimits limits);
 

@@ -29,6 +29,9 @@ public:
     /// An exchange got a stream at `now`, be it for a repeat. Time never goes backwards.
     void note_exchange(TimePoint now) { ++current(now).exchanges; }
 
+    /// A request is repeated at no cost.
+    void note_free_retry(TimePoint now) { ++current(now).free_retries; }
+
     /// Whether a request may be repeated at `now`; if so it is taken to be.
     bool try_retry(TimePoint now);
 
@@ -36,7 +39,8 @@ private:
     using Index = Duration::rep;
     struct Counts {
         std::size_t exchanges = 0;
-        std::size_t retries = 0;
+        std::size_t retries = 0;  // that cost something
+        std::size_t free_retries = 0;
     };
     Counts& current(TimePoint now);
 

@@ -29,10 +29,11 @@ bool is_safe(std::string_view method);
 /// turned out to be closed, an idempotent one, once (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
 bool may_resend(const FailedAttempt& attempt);
 
-/// What that costs of the origin's budget. Free is the first time that the origin sends a request
-/// back without having acted on it: it does so to all that are under way when it restarts, none of
-/// which may be lost, and nothing comes of it but one more attempt for each. A second time, and
-/// whatever the origin may have worked on, is how a storm begins.
+/// What that costs of the origin's budget. Free is the first time that a session ends before the
+/// origin acted on the request: it does so to all that are under way when it restarts, none of
+/// which may be lost, and nothing comes of it but one more attempt for each. A second time, a
+/// request that a living session declined, and whatever the origin may have worked on, is how a
+/// storm begins.
 pool::RetryCost retry_cost(const FailedAttempt& attempt);
 
 }  // namespace nikawa::proxy
