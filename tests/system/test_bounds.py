@@ -352,7 +352,8 @@ class Descriptors(BoundsTest):
         origin = self.holding_origin()
         nikawa = self.start(wrapper=LIMITED)
         crowd = self.crowd(nikawa, 150, "GET / HTTP/1.1\r\n")
-        crowd.receive(0.3)  # so that all are accepted before there are dials
+        # All are accepted before there are dials.
+        wait_until(lambda: len(os.listdir(f"/proc/{nikawa.process.pid}/fd")) > 150, "all clients")
         crowd.send(f"Host: {origin.authority()}\r\n\r\n")
         wait_until(lambda: origin.held > 50, "connections to the origin")
         before, began = self.spent(nikawa), time.monotonic()
