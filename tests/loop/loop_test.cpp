@@ -157,7 +157,10 @@ TEST(Loop, WakesItsDriverOnceForEachTurn) {
 }
 
 Task<void> yield_until(Loop& loop, const bool& ended, std::size_t& rounds) {
-    for (; !ended; ++rounds) co_await loop.yield();
+    while (!ended) {
+        ++rounds;
+        co_await loop.yield();
+    }
 }
 
 TEST(Loop, WhatNeverRestsIsLeftToTheNextTurn) {
