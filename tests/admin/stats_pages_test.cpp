@@ -88,7 +88,7 @@ protected:
     pool::PoolSet pools{loop, factory, {}};
     test::TemporaryDirectory directory;
     std::unique_ptr<telemetry::LogWriter> writer =
-        std::move(*telemetry::LogWriter::open({.dir = directory.path()}));
+        *telemetry::LogWriter::open({.dir = directory.path()});
     telemetry::HttpStats http{100, 1};
     std::optional<telemetry::AccessLog> log{std::in_place, writer.get(), &http};
     MemoryBudget memory{0};

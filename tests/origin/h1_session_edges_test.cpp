@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::string_view ok_head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
 constexpr std::string_view ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-constexpr std::string_view no_content = "HTTP/1.1 204 No Content\r\n\r\n";
 constexpr std::string_view too_large =
     "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno";
 
@@ -103,7 +102,7 @@ TEST_F(H1SessionEdgesTest, AHeadMayBeAsLargeAsItsLimitAndNoLarger) {
     H1SessionLimits small;
     small.head.head_bytes = 40'000;
     const std::string line = "HTTP/1.1 204 No Content\r\nX: ";
-    for (const std::size_t beyond : {0, 1}) {
+    for (const std::size_t beyond : {0U, 1U}) {
         SCOPED_TRACE(beyond);
         const std::string value(small.head.head_bytes + beyond - line.size() - 4, 'x');
         connect(small).expect_head("GET /").send(line + value + "\r\n\r\n");

@@ -101,8 +101,8 @@ private:
 };
 
 TEST(ReceiveWindow, NeverHoldsUpASenderInSlowStart) {
-    for (const std::size_t round_trip : {2, 26, 100, 200, 300}) {
-        for (const std::size_t segments : {4, 10, 40}) {
+    for (const std::size_t round_trip : {2U, 26U, 100U, 200U, 300U}) {
+        for (const std::size_t segments : {4U, 10U, 40U}) {
             SCOPED_TRACE(std::to_string(round_trip) + " ms, " + std::to_string(segments));
             constexpr std::size_t hundred_megabits = 12'500;
             Transfer transfer{round_trip, hundred_megabits, segments * 1460};

@@ -102,6 +102,8 @@ TEST_F(PoolSetTest, TellsOfEachOriginAndRemembersThoseThatWereUsed) {
 
 class WarmPoolSetTest : public PoolTest {
 protected:
+    net::DescriptorReserve reserve{8};  // where a test says so
+
     WarmPoolSetTest() { limits.keep_warm = 1h; }
     void TearDown() override {
         set->close();
@@ -144,7 +146,6 @@ TEST_F(WarmPoolSetTest, TheOriginsUsedLastAreKeptWarmAndTheOperators) {
 }
 
 TEST_F(WarmPoolSetTest, WhatNobodyWaitsForLeavesTheLastDescriptors) {
-    net::DescriptorReserve reserve{8};
     limits.descriptors = &reserve;
     set.emplace(loop, factory, limits);
     std::vector<RememberedOrigin> remembered;
