@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 
 #include "origin/h2_fixture.hpp"
@@ -15,10 +16,18 @@ const std::size_t short_window = H2Limits{}.short_window;
 /// A session whose bodies are counted.
 class H2MemoryTest : public H2SessionTest {
 protected:
-    void connect_within(MemoryBudget& budget) {
+    /// `held` of the bytes are somebody else's.
+    void connect_within(std::size_t bytes, std::size_t held = 0) {
+        budget.emplace(bytes);
+        budget->take(held);
         H2Limits counted;
-        counted.memory = &budget;
+        counted.memory = &*budget;
         connect({}, counted);
+    }
+
+    void TearDown() override {
+        H2SessionTest::TearDown();
+        session.reset();  // it gives back to the budget
     }
 
     /// A response to the next request that has begun, of that size, of which nobody reads the body.
@@ -30,28 +39,28 @@ protected:
         EXPECT_EQ(status_of(lease), 200U);
         return lease;
     }
+
+    std::optional<MemoryBudget> budget;
 };
 
 TEST_F(H2MemoryTest, CountsWhatNobodyHasReadUntilTheStreamIsLetGo) {
-    MemoryBudget budget{0};
-    connect_within(budget);
+    connect_within(0);
     auto lease = begin(1, 10 * MiB);
-    EXPECT_GE(budget.held(), first_window);
-    EXPECT_LE(budget.held(), first_window + 128 * KiB);
+    EXPECT_GE(budget->held(), first_window);
+    EXPECT_LE(budget->held(), first_window + 128 * KiB);
     lease.reset();
     loop.run();
-    EXPECT_LE(budget.held(), 16 * KiB);
+    EXPECT_LE(budget->held(), 16 * KiB);
     session->close({Errc::pool_closed, Side::self});
     loop.run();
     session.reset();
-    EXPECT_EQ(budget.held(), 0U);
+    EXPECT_EQ(budget->held(), 0U);
 }
 
 TEST_F(H2MemoryTest, WindowsAreSmallWhileMemoryIsShortAndComeBack) {
-    MemoryBudget budget{2 * MiB};
-    connect_within(budget);
+    connect_within(2 * MiB);
     auto slow = begin(1, 3 * MiB);
-    ASSERT_TRUE(budget.is_short());
+    ASSERT_TRUE(budget->is_short());
     auto before = origin->held_back();
     auto later = begin(3, 3 * MiB);
     EXPECT_EQ(3 * MiB - (origin->held_back() - before), short_window);
@@ -59,15 +68,14 @@ TEST_F(H2MemoryTest, WindowsAreSmallWhileMemoryIsShortAndComeBack) {
     EXPECT_EQ(loop.result_of(read_body(*later))->size(), 3 * MiB);
     slow.reset();
     later.reset();
-    ASSERT_TRUE(budget.has_room());
+    ASSERT_TRUE(budget->has_room());
     auto again = begin(5, 3 * MiB);
     EXPECT_EQ(origin->held_back(), 3 * MiB - first_window);
 }
 
 // RFC 9113 §6.9.2: what had been promised is taken away, and windows become negative.
 TEST_F(H2MemoryTest, AReaderThatWaitsWhileItsWindowShrinksGoesOn) {
-    MemoryBudget budget{100 * MiB};
-    connect_within(budget);
+    connect_within(100 * MiB);
     auto reader = get("/");
     auto other = get("/other");
     origin->send_head(1, {{":status", "200"}}, false);
@@ -75,7 +83,7 @@ TEST_F(H2MemoryTest, AReaderThatWaitsWhileItsWindowShrinksGoesOn) {
     const auto body = loop.start(read_body(*reader));
     loop.run();
     ASSERT_EQ(status_of(reader), 200U);
-    budget.take(60 * MiB);  // somebody else's
+    budget->take(60 * MiB);  // somebody else's
     origin->send_head(3, {{":status", "200"}}, false);
     loop.run();
     origin->send_body(1, std::string(5 * MiB, 'y'), true);
@@ -88,18 +96,16 @@ TEST_F(H2MemoryTest, AReaderThatWaitsWhileItsWindowShrinksGoesOn) {
     origin->send_body(3, std::string(5 * MiB, 'z'), true);
     loop.run();
     EXPECT_EQ(5 * MiB - (origin->held_back() - before), short_window);
-    budget.give_back(60 * MiB);
+    budget->give_back(60 * MiB);
     ASSERT_EQ(status_of(other), 200U);
     EXPECT_EQ(loop.result_of(read_body(*other))->size(), 5 * MiB);
 }
 
 TEST_F(H2MemoryTest, ASessionMadeWhileMemoryIsShortBeginsWithSmallWindows) {
-    MemoryBudget budget{MiB};
-    budget.take(600 * KiB);
-    connect_within(budget);
+    connect_within(MiB, 600 * KiB);
     auto lease = begin(1, MiB);
     EXPECT_EQ(origin->held_back(), MiB - short_window);
-    budget.give_back(600 * KiB);
+    budget->give_back(600 * KiB);
     EXPECT_EQ(loop.result_of(read_body(*lease))->size(), MiB);
 }
 
