@@ -7,7 +7,7 @@ import struct
 import threading
 
 import own_network
-from harness import RawClient, SystemTest, World, curl, free_port, wait_until
+from harness import NameServer, RawClient, SystemTest, World, curl, free_port, wait_until
 
 INSIDE, OTHER_INSIDE = "10.9.9.1", "10.9.9.2"
 CLIENT_FROM_OUTSIDE = "203.0.113.5"
@@ -53,23 +53,12 @@ class OriginEverywhere:
             socket_of_it.close()
 
 
-class SettableNames:
+class SettableNames(NameServer):
     """A name server whose answers are the `addresses` of a name at present, for a second."""
 
     def __init__(self):
         self.addresses = {}
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self._socket.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                query, client = self._socket.recvfrom(4096)
-            except OSError:
-                return
-            self._socket.sendto(self._answer(query), client)
+        super().__init__()
 
     def _answer(self, query):
         question = query[12:query.index(b"\0", 12) + 5]
@@ -89,9 +78,6 @@ class SettableNames:
             labels.append(question[at + 1:at + 1 + question[at]].decode())
             at += 1 + question[at]
         return ".".join(labels)
-
-    def close(self):
-        self._socket.close()
 
 
 class AccessRules(SystemTest):
