@@ -18,8 +18,13 @@ constexpr Words words(Errc code) {
             return {"bad_version", "the request's version of HTTP is none that is spoken here"};
         case Errc::bad_expectation:
             return {"bad_expectation", "the request expects what cannot be promised"};
-        case Errc::tunnel_refused:
-            return {"tunnel_refused", "this proxy makes no tunnels for CONNECT"};
+        case Errc::tunnel_refused: return {"tunnel_refused", "this proxy makes no such tunnel"};
+        case Errc::tunnel_timed_out:
+            return {"tunnel_timed_out", "nothing has passed through the tunnel for too long"};
+        case Errc::signature_refused:
+            return {"signature_refused", "the request's AWS signature was not accepted"};
+        case Errc::signed_body_too_large:
+            return {"signed_body_too_large", "the body is too large to verify its AWS signature"};
         case Errc::head_too_large: return {"head_too_large", "the request head is too large"};
         case Errc::target_too_long: return {"target_too_long", "the request target is too long"};
         case Errc::body_too_large: return {"body_too_large", "the request body is too large"};

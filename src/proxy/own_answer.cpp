@@ -38,6 +38,12 @@ constexpr Verdict verdict(Errc code) {
                     "http_request_error",
                     "Send plain HTTP and name the origin, as in "
                     "'Host: api.example.com.ccnproxy-https' for https://api.example.com."};
+        case Errc::tunnel_timed_out: return {504, "connection_timeout", ""};
+        case Errc::signature_refused: return {403, "http_request_denied", ""};
+        case Errc::signed_body_too_large:
+            return {413,
+                    "http_request_error",
+                    "The operator can raise --aws-max-body and --aws-max-chunk."};
         case Errc::head_timed_out:
             return {408, "http_request_error", "Send the whole head without a pause."};
         case Errc::request_body_timed_out:

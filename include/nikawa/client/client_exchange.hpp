@@ -8,7 +8,7 @@
 #include "nikawa/base/time.hpp"
 #include "nikawa/http/body_framing.hpp"
 #include "nikawa/loop/task.hpp"
-#include "nikawa/net/byte_stream.hpp"
+#include "nikawa/net/tunnel_end.hpp"
 
 namespace nikawa::client {
 
@@ -76,6 +76,17 @@ public:
 
     /// Whether `begin_response()` was called.
     [[nodiscard]] virtual bool has_response_begun() const = 0;
+
+    /// Whether the connection can become a tunnel: not one of HTTP/2, nor of HTTP/1.0.
+    [[nodiscard]] virtual bool can_tunnel() const { return false; }
+
+    /// Sends `head`, the 2xx answer to CONNECT or 101, and makes a tunnel of the connection
+    /// (RFC 9110 §9.3.6, §7.8): its bytes are no HTTP any more, those behind the request's head
+    /// first. Only while `can_tunnel()`, in place of `begin_response()`. The stream is the
+    /// exchange's for as long as this lives; the connection closes when the handler returns.
+    virtual Task<Result<net::TunnelEnd>> open_tunnel(const http::ResponseHead& /*head*/) {
+        co_return Failure{Errc::tunnel_refused, Side::client};
+    }
 
     /// The response cannot be completed: the connection is cut so that the client sees a broken
     /// transfer and never a complete one (RFC 9112 §8).

@@ -23,6 +23,15 @@ struct OriginSection {
     friend bool operator==(const OriginSection&, const OriginSection&) = default;
 };
 
+/// A line `HOST = ORIGIN` of the section [map] of the configuration file: what a Host, or the host
+/// of an absolute-form target, means (see mapping::MapEntry).
+struct MapEntry {
+    std::string host;    ///< a http::HostPattern
+    std::string origin;  ///< "https", "http", "https://api.example.net:8443"
+
+    friend bool operator==(const MapEntry&, const MapEntry&) = default;
+};
+
 /// The parsed and validated command line, environment and configuration file. Durations are
 /// inactivity limits; zero is no limit. These are the defaults.
 struct Options {
@@ -96,8 +105,20 @@ struct Options {
     // Mapping
     std::vector<std::string> https_markers = {"ccnproxy-https", "ccnproxy-ssl", "ccnproxy-secure"};
     std::vector<std::string> http_markers = {"ccnproxy"};
+    std::vector<std::string> https_for;  ///< --https-for: hosts whose http names mean https origins
+    std::vector<MapEntry> map;           ///< section [map] of the configuration file alone
     bool keep_own_port = false;  ///< --keep-own-port: our own port in a Host is the origin's, too
     std::optional<http::Origin> upstream;  ///< --upstream: everything goes here, Host kept
+
+    // Tunnels
+    std::vector<std::string> connect_port = {"443"};  ///< --connect-port; empty: no CONNECT
+    std::chrono::milliseconds tunnel_timeout{std::chrono::hours{1}};  ///< --tunnel-timeout
+
+    // AWS Signature Version 4
+    std::string aws_credentials;                   ///< --aws-credentials: a shared credentials file
+    std::string aws_metadata = "none";             ///< --aws-metadata: none, ec2 or ecs
+    std::size_t aws_max_chunk = 16 * 1024 * 1024;  ///< --aws-max-chunk: of a body signed in chunks
+    std::size_t aws_max_body = 1024 * 1024;        ///< --aws-max-body: held to verify its hash
 
     // Identity
     std::string request_id_field = "X-Chocon-Id";  ///< --request-id-field

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <optional>
+
 #include "nikawa/base/bytes.hpp"
 #include "nikawa/base/result.hpp"
 #include "nikawa/base/time.hpp"
 #include "nikawa/http/body_framing.hpp"
 #include "nikawa/loop/task.hpp"
+#include "nikawa/net/tunnel_end.hpp"
 
 namespace nikawa::origin {
 
@@ -70,6 +73,10 @@ public:
 
     /// Whether bytes of a response have arrived, interim ones included.
     [[nodiscard]] virtual bool has_response_begun() const = 0;
+
+    /// After a 101 (RFC 9110 §7.8) over HTTP/1.1: the connection as bytes, until the lease ends,
+    /// and the connection with it. Nothing over HTTP/2.
+    virtual std::optional<net::TunnelEnd> take_over() { return std::nullopt; }
 
     /// Gives up, in any state and as often as you like; who waits on the stream gets `why`.
     virtual void abandon(const Failure& why) noexcept = 0;

@@ -20,6 +20,9 @@ struct ForwarderSettings {
     std::optional<http::Origin> fixed_origin;      ///< --upstream: all goes there, Host is kept
     const access::TargetRules* targets = nullptr;  ///< outlives the forwarder; nullptr: all may be
     Duration acquire_timeout{};                    ///< zero: no limit
+    std::size_t aws_max_chunk = 16 * 1024 * 1024;  ///< see aws::ChunkResigner
+    std::size_t aws_max_body = 1024 * 1024;        ///< of a body that is held to be hashed
+    Duration tunnel_timeout{};                     ///< of silence both ways; zero: no limit
     std::size_t replay_bytes = 64 * 1024;          ///< of a request body kept for a second attempt
 };
 

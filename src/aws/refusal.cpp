@@ -1,0 +1,3 @@
+#include "nikawa/aws/refusal.hpp"
+
+namespace nikawa::aws {}
