@@ -13,7 +13,8 @@ namespace nikawa::aws {
 /// Why a signed request is not passed on.
 enum class Refusal : std::uint8_t {
     unknown_key = 1,     ///< its secret was not given to us
-    malformed,           ///< the signature's fields or parameters cannot be read, or contradict
+    malformed,           ///< Authorization, or a field of the signature, cannot be read
+    malformed_query,     ///< the signature's parameters in the query cannot be read, or contradict
     unsupported,         ///< an algorithm of SigV4 that cannot be made anew (ECDSA, events)
     host_not_signed,     ///< host, or a field that must be, is not among SignedHeaders
     wrong_scope,         ///< the scope's date is not the request's, or it ends wrong
@@ -40,11 +41,15 @@ std::optional<Refusal> refusal_in(const Failure& failure);
 enum class ErrorShape : std::uint8_t {
     s3_xml,     ///< <Error><Code>...
     query_xml,  ///< <ErrorResponse><Error><Type>Sender</Type><Code>...
+    ec2_xml,    ///< <Response><Errors><Error><Code>...
     json,       ///< {"__type": ..., "message": ...}
 };
 
 /// The shape for a service ("s3", "sqs", ...) and the Content-Type of the request.
 ErrorShape error_shape(std::string_view service, std::string_view content_type);
+
+/// By what name a service of this shape tells a refusal.
+std::string_view error_code(ErrorShape shape, Refusal refusal);
 
 /// An error as a service would answer it.
 struct ErrorDocument {
@@ -53,10 +58,12 @@ struct ErrorDocument {
     std::string error_type;  ///< the code, which for JSON stands in x-amzn-ErrorType as well
 };
 
-/// `message` is for people; `request_id` is ours.
+/// `message` is for people; `request_id` is ours. A JSON document has the Content-Type of the
+/// request, if that is one of AWS's.
 ErrorDocument error_document(ErrorShape shape,
                              Refusal refusal,
                              std::string_view message,
-                             std::string_view request_id);
+                             std::string_view request_id,
+                             std::string_view content_type = {});
 
 }  // namespace nikawa::aws

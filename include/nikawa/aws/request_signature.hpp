@@ -46,16 +46,16 @@ struct RequestSignature {
 };
 
 /// The signature of a request, or nothing for one that has none of SigV4 (SigV2 among them).
-/// Errors: signature_refused.
+/// Errors: signature_refused. The target is in origin-form.
 Result<std::optional<RequestSignature>> find_signature(const http::RequestHead& head);
 
 /// By which secret, and by which of the ways that clients have to write a path, a signature was
 /// found right; what is needed to sign the same request again.
 class Signer {
 public:
-    /// Verifies: `head` is as the client sent it, Host too. `body_hash` (hexadecimal SHA-256) is
-    /// used for Payload::body alone. Compares in constant time.
-    /// Errors: signature_refused.
+    /// Verifies: `head` is as the client sent it, Host too, its target in origin-form. `body_hash`
+    /// (hexadecimal SHA-256) is used for Payload::body alone. Compares in constant time. Errors:
+    /// signature_refused.
     static Result<Signer> verify(const http::RequestHead& head,
                                  const RequestSignature& signature,
                                  const Credential& credential,
@@ -77,9 +77,9 @@ private:
     Signer() = default;
 
     std::array<unsigned char, 32> key_{};  // of date, region, service
-    RequestSignature request_;
-    std::string payload_hash_;
-    std::uint8_t path_rule_ = 0;
+    RequestSignature request_;             // with the hash of the body, if that is signed
+    std::uint8_t path_form_ = 0;           // how the target was written where it was signed
+    std::uint8_t query_form_ = 0;
 };
 
 /// Lower-case hexadecimal SHA-256.
