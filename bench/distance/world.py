@@ -14,6 +14,7 @@ root, g++ and iproute2.
 """
 
 import ctypes
+import hashlib
 import json
 import os
 import pathlib
@@ -78,6 +79,20 @@ class Namespace:
         self._holder.wait()
 
 
+def _tunnel_program():
+    """The built tunnel.cpp; built once for all that use it, also at the same time."""
+    source = pathlib.Path(__file__).parent / "tunnel.cpp"
+    built_from = hashlib.sha256(b"".join(file.read_bytes() for file in
+                                         (source, source.with_name("way.hpp")))).hexdigest()
+    program = ROOT / "build" / f"tunnel-{built_from[:16]}"
+    if not program.exists():
+        program.parent.mkdir(exist_ok=True)
+        own = program.with_suffix(f".{os.getpid()}")
+        subprocess.run(["g++", "-std=c++20", "-O2", source, "-o", own], check=True)
+        own.rename(program)
+    return program
+
+
 class Distance:
     """The namespaces `near` and `far`, and the tunnel between them."""
 
@@ -108,9 +123,7 @@ class Distance:
             # By route, as a namespace may not choose its own default.
             side.run("ip", "route", "add", "default", "dev", "distance", "congctl", "cubic")
         self.near.run("ip", "address", "add", NEAR_ADDRESS + "/32", "dev", "distance")
-        program, control = self._directory / "tunnel", self._directory / "control"
-        subprocess.run(["g++", "-std=c++20", "-O2", pathlib.Path(__file__).parent / "tunnel.cpp",
-                        "-o", program], check=True)
+        program, control = _tunnel_program(), self._directory / "control"
         # Not by spawn(), which gives programs no input: the tunnel ends when its input does.
         self._tunnel = subprocess.Popen(
             [program, "distance@" + self.near.path, "distance@" + self.far.path, control],

@@ -4,25 +4,11 @@
 #include <array>
 
 #include "nikawa/access/address_range.hpp"
-#include "nikawa/http/body_framing.hpp"
+#include "nikawa/access/port_ranges.hpp"
 #include "nikawa/http/host_pattern.hpp"
 
 namespace nikawa::access {
 namespace {
-
-struct PortRange {
-    std::uint16_t first;
-    std::uint16_t last;
-};
-
-std::optional<PortRange> parse_ports(std::string_view text) {
-    const auto dash = text.find('-');
-    const auto first = http::parse_decimal(text.substr(0, dash));
-    const auto last =
-        dash == std::string_view::npos ? first : http::parse_decimal(text.substr(dash + 1));
-    if (!first || !last || *first < 1 || *first > *last || *last > 65535) return std::nullopt;
-    return PortRange{static_cast<std::uint16_t>(*first), static_cast<std::uint16_t>(*last)};
-}
 
 // Boost's base class has a protected destructor that g++ takes for an accessible one.
 #pragma GCC diagnostic push
@@ -107,9 +93,13 @@ bool is_target(std::string_view text) {
     return !address_ranges(text).empty() || http::HostPattern::parse(text);
 }
 
-bool is_port_range(std::string_view text) { return parse_ports(text).has_value(); }
-
 struct TargetRules::Impl {
+    // A name that means this machine may be an origin's that is to lead clients to us.
+    struct OfAddressAndName {
+        int address;
+        int name;
+    };
+
     Impl(const TargetSettings& settings, IsOwnAddress is_own_address_);
 
     [[nodiscard]] Failure denied(Errc code, int cause) const {
@@ -124,29 +114,31 @@ struct TargetRules::Impl {
     [[nodiscard]] std::optional<Failure> judge_nearness(const http::Origin& origin,
                                                         const net::IpAddress& address) const;
     [[nodiscard]] bool is_own_listener(const net::IpAddress& address, std::uint16_t port) const;
+    OfAddressAndName add_near(const std::string& text);
 
     Causes causes;
     std::vector<Denied<AddressRange>> denied_ranges;  // those never reached come first
     std::vector<Denied<http::HostPattern>> denied_names;
     std::vector<AddressRange> allowed_ranges;
     std::vector<http::HostPattern> allowed_names;
-    std::vector<PortRange> allowed_ports;
+    PortRanges allowed_ports;
     std::vector<AddressRange> loopback = address_ranges("loopback");
     std::vector<net::Endpoint> own_listeners;
     std::vector<http::Origin> trusted;
     IsOwnAddress is_own_address;
     int not_allowed;
-    int loopback_not_allowed;
-    int own_listener_not_allowed;
+    OfAddressAndName loopback_not_allowed;
+    OfAddressAndName own_listener_not_allowed;
 };
 
 TargetRules::Impl::Impl(const TargetSettings& settings, IsOwnAddress is_own_address_)
-    : own_listeners(settings.own_listeners),
+    : allowed_ports(settings.ports),
+      own_listeners(settings.own_listeners),
       trusted(settings.trusted),
       is_own_address(is_own_address_),
       not_allowed(causes.add("not among the names of --allow-target")),
-      loopback_not_allowed(causes.add("loopback is reached only with --allow-target")),
-      own_listener_not_allowed(causes.add("our own listener")) {
+      loopback_not_allowed(add_near("loopback is reached only with --allow-target")),
+      own_listener_not_allowed(add_near("our own listener")) {
     const auto deny = [this](std::string_view ranges, std::string text) {
         const int cause = causes.add(std::move(text));
         for (const auto& range : address_ranges(ranges)) denied_ranges.push_back({range, cause});
@@ -166,9 +158,12 @@ TargetRules::Impl::Impl(const TargetSettings& settings, IsOwnAddress is_own_addr
         if (!ranges.empty()) continue;
         if (auto name = http::HostPattern::parse(text)) allowed_names.push_back(*name);
     }
-    for (const auto& text : settings.ports) {
-        if (const auto ports = parse_ports(text)) allowed_ports.push_back(*ports);
-    }
+}
+
+TargetRules::Impl::OfAddressAndName TargetRules::Impl::add_near(const std::string& text) {
+    return {causes.add(text),
+            causes.add(text + "; if the name is to lead clients to us, let --resolver name servers "
+                              "that know the origin")};
 }
 
 // What is said of an origin without its address.
@@ -177,10 +172,7 @@ std::optional<Failure> TargetRules::Impl::judge_host(const http::Origin& origin)
         if (name.matches(origin.host)) return denied(Errc::target_denied, cause);
     }
     if (trusts(origin)) return std::nullopt;
-    const auto has_port = [&](PortRange ports) {
-        return ports.first <= origin.port && origin.port <= ports.last;
-    };
-    if (!allowed_ports.empty() && std::ranges::none_of(allowed_ports, has_port)) {
+    if (!allowed_ports.empty() && !allowed_ports.contains(origin.port)) {
         return denied(Errc::target_denied, Causes::of_port(origin.port));
     }
     if (allowed_names.empty()) return std::nullopt;
@@ -202,12 +194,16 @@ std::optional<Failure> TargetRules::Impl::judge_address(const net::IpAddress& ad
 // Whether it is this machine, and then whether that is what the operator wants.
 std::optional<Failure> TargetRules::Impl::judge_nearness(const http::Origin& origin,
                                                          const net::IpAddress& address) const {
+    const auto denied_as = [&](const OfAddressAndName& causes_of) {
+        return denied(Errc::address_denied,
+                      literal(origin.host) ? causes_of.address : causes_of.name);
+    };
     if (access::contains(allowed_ranges, address)) return std::nullopt;
     if (is_own_listener(address, origin.port)) {
-        return denied(Errc::address_denied, own_listener_not_allowed);
+        return denied_as(own_listener_not_allowed);
     }
     if (access::contains(loopback, address) && !trusts(origin)) {
-        return denied(Errc::address_denied, loopback_not_allowed);
+        return denied_as(loopback_not_allowed);
     }
     return std::nullopt;
 }

@@ -18,7 +18,8 @@ Duration shorter(Duration a, Duration b) {
 // what there is adds up.
 void add(pool::OriginStatus& sum, pool::OriginStatus&& other) {
     sum.counters += other.counters;
-    if (!sum.protocol) sum.protocol = other.protocol;
+    // One that prefers HTTP/2 may have HTTP/1.1 sessions beside it, for upgrades.
+    if (!sum.protocol || other.protocol == net::Protocol::http_2) sum.protocol = other.protocol;
     sum.sessions += other.sessions;
     sum.idle_sessions += other.idle_sessions;
     sum.streams += other.streams;

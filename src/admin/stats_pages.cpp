@@ -70,7 +70,9 @@ std::optional<StatsPages::Page> StatsPages::page_of(std::string_view target) {
 }
 
 bool StatsPages::is_for_us(const http::RequestHead& head) const {
-    return settings_.takes_every_host || !mapping::map_host(host_of(head), settings_.host_rules);
+    constexpr auto form = mapping::HostForm::host_field;  // the page's path is no absolute target
+    return settings_.takes_every_host ||
+           !mapping::map_host(host_of(head), settings_.host_rules, form);
 }
 
 Task<void> StatsPages::answer(client::ClientExchange& exchange, Page page) {

@@ -1,10 +1,14 @@
 #include "nikawa/client/client_connection.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <string>
 #include <utility>
 
+#include "client/h2_connection.hpp"
 #include "client/inactivity.hpp"
+#include "client/lingering.hpp"
+#include "client/request_check.hpp"
 #include "client/request_reader.hpp"
 #include "client/response_writer.hpp"
 
@@ -13,17 +17,8 @@ namespace {
 
 using HeadState = RequestReader::HeadState;
 
-// A connection that was idle for so long keeps no memory of its last exchange; before, the next one
-// finds it.
-constexpr Duration memory_kept = std::chrono::seconds{1};
-
 // What of a request body is read for the sake of the connection after the response.
 constexpr std::uint64_t cheap_body_bytes = 64 * 1024;
-
-// Bounds of the lingering close (RFC 9112 §9.6): closing while the client still sends would reset
-// the connection and could take the response from it.
-constexpr std::size_t linger_bytes = 1024 * 1024;
-constexpr Duration linger_time = std::chrono::seconds{2};
 
 // A client that has ended its side in the middle of a response shows that it reads on by taking the
 // next bytes. If none come for so long it counts as gone: the origin is not held for nobody.
@@ -34,12 +29,6 @@ bool wants_to_stay(const http::RequestHead& head) {
     if (head.fields.lists(http::FieldId::connection, "close")) return false;
     return head.version == http::Version::http_1_1 ||
            head.fields.lists(http::FieldId::connection, "keep-alive");
-}
-
-// RFC 9110 §10.1.1; an HTTP/1.0 client cannot mean it.
-bool waits_for_continue(const http::RequestHead& head) {
-    return head.version == http::Version::http_1_1 &&
-           head.fields.lists(http::FieldId::expect, "100-continue");
 }
 
 std::string without_port(std::string address) {
@@ -96,6 +85,8 @@ public:
     }
     void close_after_response() override { stays_ = false; }
     bool has_response_begun() const override { return writer_.has_begun(); }
+    bool can_tunnel() const override { return true; }
+    Task<Result<net::TunnelEnd>> open_tunnel(const http::ResponseHead& head) override;
     void break_off() noexcept override { writer_.break_off(); }
     void watch_client(net::PeerCloseListener* listener) override {
         peer_listener_ = listener;
@@ -119,11 +110,11 @@ private:
     [[nodiscard]] bool is_rest_of_body_cheap() const;
     Task<bool> skip_rest_of_body();
     [[nodiscard]] bool may_still_send() const;
-    Task<void> linger();
+    Task<void> serve_http_2();
 
     loop::Loop& loop_;
     RequestHandler& handler_;
-    ClientLimits limits_;
+    const ClientLimits& limits_;
     std::unique_ptr<net::ByteStream> stream_;
     Inactivity inactivity_;
     RequestReader reader_;
@@ -133,12 +124,14 @@ private:
     Deadline head_deadline_ = Deadline::none();  // of the phases idle and head
     bool stays_ = true;                          // open after this exchange
     bool is_draining_ = false;
+    bool is_tunnel_ = false;
     bool owes_continue_ = false;
     net::PeerCloseListener* peer_listener_ = nullptr;  // of the exchange
     IdleListener* idle_listener_;                      // may be nullptr
     bool is_idle_ = false;                             // as the listener was told
     loop::Watchdog silence_;                           // of a response to a half-closed client
     std::uint64_t bytes_before_silence_ = 0;
+    std::unique_ptr<H2Connection> h2_;  // when the client speaks HTTP/2: all else is out of use
 };
 
 Task<void> ClientConnection::Impl::run() {
@@ -150,6 +143,7 @@ Task<void> ClientConnection::Impl::run() {
         }
         inactivity_.expect_input_by(Deadline::none());
         if (state == HeadState::gone) break;
+        if (state == HeadState::http_2) co_return co_await serve_http_2();
 
         begin_exchange(state);
         if (state == HeadState::complete) {
@@ -165,8 +159,24 @@ Task<void> ClientConnection::Impl::run() {
         if (stays_ && !reader_.is_body_read()) stays_ = co_await skip_rest_of_body();
     } while (stays_ && !is_draining_);
 
-    if (phase_ == Phase::exchange && writer_.is_complete() && may_still_send()) co_await linger();
+    if (phase_ == Phase::exchange && writer_.is_complete() && may_still_send()) {
+        co_await linger(*stream_, inactivity_, loop_.now());
+    }
     stream_->close();
+}
+
+Task<void> ClientConnection::Impl::serve_http_2() {
+    auto read = reader_.take_buffer();
+    reader_.release_memory();
+    h2_ = std::make_unique<H2Connection>(H2Connection::Parts{.loop = loop_,
+                                                             .stream = *stream_,
+                                                             .inactivity = inactivity_,
+                                                             .handler = handler_,
+                                                             .limits = limits_,
+                                                             .client_address = client_address_,
+                                                             .idle_listener = idle_listener_});
+    if (is_draining_) h2_->drain();
+    co_await h2_->run(std::move(read));
 }
 
 // Whether closing at once could reset the connection under the response.
@@ -236,6 +246,15 @@ void ClientConnection::Impl::begin_response(const http::ResponseHead& head,
         head, shown, stays_ ? http::Persistence::keep_alive : http::Persistence::close);
 }
 
+Task<Result<net::TunnelEnd>> ClientConnection::Impl::open_tunnel(const http::ResponseHead& head) {
+    assert(reader_.is_body_read() && !writer_.has_begun());
+    stays_ = false;
+    is_tunnel_ = true;
+    const auto sent = co_await writer_.send_last_head(head);
+    if (!sent) co_return sent.error();
+    co_return net::TunnelEnd{*stream_, reader_.take_unread()};
+}
+
 // Whether the connection is worth reading the rest of the request body. A client that still waits
 // for 100 Continue may never send it.
 bool ClientConnection::Impl::is_rest_of_body_cheap() const {
@@ -253,24 +272,8 @@ Task<bool> ClientConnection::Impl::skip_rest_of_body() {
     co_return true;
 }
 
-// The client sees the end of our side after the response, and ends its own.
-Task<void> ClientConnection::Impl::linger() {
-    stream_->shutdown_send();
-    inactivity_.expect_input_by(Deadline::after(loop_.now(), linger_time));
-    for (std::size_t discarded = 0; discarded < linger_bytes && !inactivity_.is_input_overdue();) {
-        const auto got = reader_.discard_input();
-        if (got.state == net::IoResult::State::done) {
-            discarded += got.bytes;
-        } else if (got.state == net::IoResult::State::would_block) {
-            co_await stream_->wait_readable();
-        } else {
-            break;
-        }
-    }
-    inactivity_.expect_input_by(Deadline::none());
-}
-
 void ClientConnection::Impl::drain() noexcept {
+    if (h2_ != nullptr) return h2_->drain();
     is_draining_ = true;
     if (phase_ == Phase::idle) stream_->close();
 }
@@ -279,6 +282,7 @@ void ClientConnection::Impl::drain() noexcept {
 // response these are a 100 Continue, which any client discards that did not ask for it (RFC 9110
 // §15.2.1), and a closed one answers with a reset. HTTP/1.0 knows none: there the response tells.
 void ClientConnection::Impl::peer_ended() noexcept {
+    if (is_tunnel_) return;
     if (writer_.has_begun()) return watch_silence();
     if (reader_.head().version == http::Version::http_1_1) writer_.send_continue();
 }
@@ -301,6 +305,7 @@ void ClientConnection::Impl::expire() noexcept {
 
 // To whoever serves the exchange it is as if the client had hung up.
 void ClientConnection::Impl::close() noexcept {
+    if (h2_ != nullptr) return h2_->close();
     writer_.break_off();
     stream_->close();
     peer_closed();

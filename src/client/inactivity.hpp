@@ -7,6 +7,10 @@
 
 namespace nikawa::client {
 
+/// A connection that was idle for so long keeps no memory of its last exchange; before, the next
+/// one finds it.
+inline constexpr Duration memory_kept = std::chrono::seconds{1};
+
 /// The deadlines of a connection's two directions on one watchdog. When one passes, that direction
 /// is overdue until it is set again, and whoever waits on the stream is woken to see it.
 class Inactivity final : private loop::Expirable {

@@ -4,6 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "client/h2_request.hpp"
+#include "client/request_check.hpp"
+
 namespace nikawa::client {
 namespace {
 
@@ -14,21 +17,6 @@ using HeadState = RequestReader::HeadState;
 constexpr std::size_t head_capacity = 4 * 1024;
 // As much of a large body as is worth one read; the next steps cost by the byte.
 constexpr std::size_t largest_body_capacity = 64 * 1024;
-constexpr std::size_t discard_capacity = 16 * 1024;
-
-// Whether Expect says more than that the client waits for 100 Continue. We take the field away, so
-// nobody else could refuse it (RFC 9110 §10.1.1). HTTP/1.0 does not know it.
-bool expects_the_unknown(const http::RequestHead& head) {
-    if (head.version != http::Version::http_1_1) return false;
-    bool is_unknown = false;
-    for (std::size_t i = 0; i < head.fields.size(); ++i) {
-        if (head.fields[i].id != http::FieldId::expect) continue;
-        http::for_each_in_list(head.fields[i].value, [&](std::string_view expectation) {
-            is_unknown |= !http::equal_ignoring_case(expectation, "100-continue");
-        });
-    }
-    return is_unknown;
-}
 
 }  // namespace
 
@@ -70,6 +58,12 @@ HeadState RequestReader::read_head() {
 }
 
 HeadState RequestReader::parse_head() {
+    if (is_first_) {
+        const auto match = match_preface(buffer_.unread());
+        if (match == PrefaceMatch::whole) return HeadState::http_2;
+        if (match == PrefaceMatch::part) return HeadState::need_more;
+        is_first_ = false;
+    }
     const auto head_bytes = parser_.parse_request(buffer_.unread(), head_);
     if (!head_bytes) return refuse(head_bytes.error());
     if (*head_bytes == 0) return HeadState::need_more;
@@ -90,16 +84,8 @@ std::optional<Failure> RequestReader::check_head() {
         return Failure{Errc::bad_head, Side::client};
     }
 
-    if (expects_the_unknown(head_)) return Failure{Errc::bad_expectation, Side::client};
-
-    const auto* const sized = std::get_if<http::Sized>(&*framing);
-    if (sized != nullptr && limits_.body_bytes > 0 && sized->bytes > limits_.body_bytes) {
-        return Failure{Errc::body_too_large, Side::client};
-    }
-    // Who reads "010" as an octal number would find another end (RFC 9112 §11.2).
-    if (sized != nullptr && head_.fields.find(http::FieldId::content_length)->starts_with('0')) {
-        head_.fields.set("Content-Length", std::to_string(sized->bytes));
-    }
+    const auto checked = check_request(head_, *framing, limits_);
+    if (!checked) return checked.error();
     framing_ = *framing;
     return std::nullopt;
 }
@@ -185,9 +171,11 @@ net::IoResult RequestReader::read(std::size_t capacity) {
     return got;
 }
 
-net::IoResult RequestReader::discard_input() {
-    buffer_.take(buffer_.unread().size());
-    return read(discard_capacity);
+std::string RequestReader::take_unread() {
+    std::string unread{buffer_.unread()};
+    buffer_.take(unread.size());
+    buffer_.release();
+    return unread;
 }
 
 void RequestReader::release_memory() {

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "client/inactivity.hpp"
 #include "nikawa/client/client_connection.hpp"
@@ -21,6 +23,7 @@ public:
         complete,   ///< `head()` and `framing()` stand
         need_more,  ///< wait until there is something to read
         refused,    ///< `failure()` says why
+        http_2,     ///< the connection begins with HTTP/2's preface; `take_buffer()` has it
         gone,       ///< the client has ended or cut the connection
     };
 
@@ -62,8 +65,11 @@ public:
     /// Whether bytes wait that belong to what is not read yet.
     [[nodiscard]] bool has_input() const { return !buffer_.unread().empty(); }
 
-    /// Reads once and throws it away, and what waits too.
-    net::IoResult discard_input();
+    /// What waits, and is nobody's from now on; gives the buffer back.
+    std::string take_unread();
+
+    /// What was read, for whoever reads on in its place.
+    net::ReadBuffer take_buffer() { return std::exchange(buffer_, {}); }
 
     /// Gives back the read buffer, unless something waits in it. Cheap enough to be done between
     /// any two requests, so that thousands of idle connections share the buffers of the busy ones.
@@ -94,7 +100,8 @@ private:
     std::optional<Failure> failure_;  // once set, nothing of this request is read any more
     TimePoint started_at_{};
     std::uint64_t body_bytes_ = 0;
-    bool is_dry_ = true;  // the last read emptied the source: waiting comes before reading
+    bool is_dry_ = true;    // the last read emptied the source: waiting comes before reading
+    bool is_first_ = true;  // nothing but HTTP/2's preface has begun to come, if anything
     bool is_waiting_ = false;
     bool is_interrupted_ = false;
 };

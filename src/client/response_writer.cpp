@@ -69,6 +69,14 @@ void ResponseWriter::begin_response(const http::ResponseHead& head,
     http::append_response_head(heads_, head, framing, request_.version, persistence);
 }
 
+// To either version the persistence that needs no word.
+Task<Result<void>> ResponseWriter::send_last_head(const http::ResponseHead& head) {
+    const bool is_old = request_.version == http::Version::http_1_0;
+    begin_response(
+        head, http::NoBody{}, is_old ? http::Persistence::close : http::Persistence::keep_alive);
+    return finish_response({}, {});
+}
+
 Task<Result<void>> ResponseWriter::send_body(Bytes bytes) {
     if (!prepare_body(bytes)) {
         break_off();

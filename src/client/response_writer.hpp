@@ -39,6 +39,9 @@ public:
                         const http::BodyFraming& framing,
                         http::Persistence persistence);
     Task<Result<void>> flush() { return write({}, {}); }
+
+    /// A head behind which nothing is a response any more: as it is, at once.
+    Task<Result<void>> send_last_head(const http::ResponseHead& head);
     Task<Result<void>> send_body(Bytes bytes);
     Task<Result<void>> finish_response(Bytes bytes, const http::FieldBlock& trailers);
 

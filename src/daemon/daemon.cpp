@@ -10,12 +10,17 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <thread>
+#include <variant>
 #include <vector>
 
+#include "daemon/aws_metadata.hpp"
+#include "daemon/credentials_file.hpp"
 #include "daemon/options_sections.hpp"
 #include "daemon/shard.hpp"
 #include "nikawa/daemon/listen_sockets.hpp"
@@ -68,6 +73,29 @@ net::TrustStore trust_store(const Options& options, const demo::Demonstration* d
     if (demonstration != nullptr) return net::TrustStore::from_pem(demonstration->ca_pem());
     if (!options.ca_file.empty()) return net::TrustStore::from_file(options.ca_file);
     return net::TrustStore::system();
+}
+
+// The keys of the file; nullptr when there is no file. Throws std::runtime_error.
+std::shared_ptr<const aws::Credentials> aws_file(const Options& options) {
+    const auto& path = options.aws_credentials;
+    if (path.empty()) return nullptr;
+    auto read = read_credentials_file(path);
+    if (const auto* const problem = std::get_if<std::string>(&read)) {
+        throw std::runtime_error{"--aws-credentials=" + path + ": " + *problem};
+    }
+    auto keys =
+        std::make_shared<const aws::Credentials>(std::get<aws::Credentials>(std::move(read)));
+    spdlog::info("AWS credentials: {} keys in {}", keys->size(), path);
+    return keys;
+}
+
+std::optional<MetadataEndpoint> aws_metadata(const Options& options) {
+    if (options.aws_metadata == "none") return std::nullopt;
+    auto endpoint = metadata_endpoint(options.aws_metadata, &std::getenv);
+    if (const auto* const problem = std::get_if<std::string>(&endpoint)) {
+        throw std::runtime_error{"--aws-metadata: " + *problem};
+    }
+    return std::get<MetadataEndpoint>(std::move(endpoint));
 }
 
 std::unique_ptr<demo::Demonstration> start_demonstration(const Options& options) {
@@ -142,6 +170,7 @@ private:
     [[nodiscard]] Shard& longest_idle() const;
     void wait_for_signal();
     void take_signal(int signal);
+    void read_aws_file_again();
     void drain();
     void close_all();
 
@@ -189,6 +218,8 @@ Daemon::Daemon(Options options, std::size_t descriptors)
     settings_.tls.profiles = tls_profiles(options_);
     settings_.dial.rules = &target_rules_;
     settings_.forwarder.targets = &target_rules_;
+    settings_.aws_file = aws_file(options_);
+    settings_.aws_metadata = aws_metadata(options_);
     settings_.most_lingering = most_lingering(descriptors);
     settings_.pool.max_warm_origins = max_warm_origins(descriptors, options_.threads);
     settings_.pool.descriptors = &descriptor_reserve_;
@@ -327,11 +358,23 @@ void Daemon::wait_for_signal() {
 void Daemon::take_signal(int signal) {
     if (signal == SIGHUP) {
         if (log_writer_) log_writer_->reopen();
+        read_aws_file_again();
     } else if (draining_) {
         spdlog::info("second signal: ending at once");
         close_all();
     } else {
         drain();
+    }
+}
+
+// A file that is broken for a moment must not take from clients what works.
+void Daemon::read_aws_file_again() {
+    try {
+        if (const auto file = aws_file(options_)) {
+            for (auto& shard : shards_) shard->take_credentials(file);
+        }
+    } catch (const std::runtime_error& problem) {
+        spdlog::warn("{}; the keys read before stay", problem.what());
     }
 }
 

@@ -211,10 +211,16 @@ Refused refused(const std::string& path, const FileProblem& problem) {
 }
 
 void apply_section(const FileSection& section, const std::string& path, Options& options) {
+    if (section.kind == "map") {
+        const auto problem = add_map_entries(section, options.map);
+        if (!problem.text.empty()) throw refused(path, problem);
+        return;
+    }
     if (section.kind != "origin") {
         throw refused(
             path,
-            {section.line, "unknown section [" + section.kind + "]; there is [origin PATTERN...]"});
+            {section.line,
+             "unknown section [" + section.kind + "]; there are [origin PATTERN...] and [map]"});
     }
     const auto parsed = origin_section(section);
     if (const auto* problem = std::get_if<FileProblem>(&parsed)) throw refused(path, *problem);

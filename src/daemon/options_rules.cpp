@@ -5,8 +5,10 @@
 
 #include "daemon/options_values.hpp"
 #include "nikawa/access/address_range.hpp"
+#include "nikawa/access/port_ranges.hpp"
 #include "nikawa/access/target_rules.hpp"
 #include "nikawa/http/field_block.hpp"
+#include "nikawa/http/host_pattern.hpp"
 
 namespace nikawa::daemon {
 namespace {
@@ -191,6 +193,12 @@ OptionRule markers(std::vector<std::string> Options::*member) {
     return list(member, "host labels of up to 63 letters, digits, - and _", is_host_label);
 }
 
+OptionRule host_patterns(std::vector<std::string> Options::*member) {
+    return list(member,
+                "hosts without scheme and port, such as api.example.com or *.example.com",
+                [](std::string_view value) { return http::HostPattern::parse(value).has_value(); });
+}
+
 OptionRule origins(std::vector<http::Origin> Options::*member) {
     return {Arity::list,
             "URLs http://host[:port] or https://host[:port] without a path",
@@ -223,6 +231,16 @@ OptionRule targets(std::vector<std::string> Options::*member) {
 OptionRule port_ranges(std::vector<std::string> Options::*member) {
     return list(
         member, "ports from 1 to 65535, or ranges such as 8000-8999", access::is_port_range);
+}
+
+OptionRule port_ranges_or_none(std::vector<std::string> Options::*member) {
+    auto rule = port_ranges(member);
+    return {rule.arity,
+            rule.allowed + ", or none",
+            [rule](Options& options, const Values& values) {
+                const bool is_none = values.size() == 1 && values.front() == "none";
+                return rule.apply(options, is_none ? Values{""} : values);
+            }};
 }
 
 OptionRule resolvers() {

@@ -65,12 +65,16 @@ OptionRule one_of(std::string Options::*member, std::vector<std::string> words);
 
 /// Lists replace the default; one empty value empties it.
 OptionRule markers(std::vector<std::string> Options::*member);
+OptionRule host_patterns(std::vector<std::string> Options::*member);
 OptionRule resolvers();
 OptionRule origins(std::vector<http::Origin> Options::*member);
 
 OptionRule client_ranges(std::vector<std::string> Options::*member);
 OptionRule targets(std::vector<std::string> Options::*member);
 OptionRule port_ranges(std::vector<std::string> Options::*member);
+
+/// The same, or the word `none`.
+OptionRule port_ranges_or_none(std::vector<std::string> Options::*member);
 
 OptionRule listen_address();
 OptionRule rotations();

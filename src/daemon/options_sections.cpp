@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/options_table.hpp"
+#include "daemon/options_values.hpp"
 
 namespace nikawa::daemon {
 namespace {
@@ -42,6 +43,15 @@ std::string take_setting(const FileSetting& setting, OriginSection& origin) {
     return {};
 }
 
+/// Whether whatever matches `hosts` matches `pattern`, which is one.
+bool covers(std::string_view pattern, const http::HostPattern& hosts) {
+    const auto wide = http::HostPattern::parse(pattern).value();
+    if (wide == hosts) return true;
+    auto sample = hosts.to_string();
+    if (sample.front() == '*') sample.front() = 'a';
+    return pattern.front() == '*' && wide.matches(sample);
+}
+
 std::size_t line_of(const FileSection& section, std::string_view name) {
     const auto found = std::ranges::find(section.settings, name, &FileSetting::name);
     return found == section.settings.end() ? section.line : found->line;
@@ -74,6 +84,45 @@ std::variant<OriginSection, FileProblem> origin_section(const FileSection& secti
                            "client-key needs client-cert = FILE, the certificate it belongs to"};
     }
     return origin;
+}
+
+std::optional<mapping::MapEntry> map_entry(const MapEntry& entry) {
+    const auto hosts = http::HostPattern::parse(entry.host);
+    if (!hosts) return std::nullopt;
+    if (entry.origin == "https") return mapping::MapEntry{*hosts, http::Scheme::https};
+    if (entry.origin == "http") return mapping::MapEntry{*hosts, http::Scheme::http};
+    auto origin = parse_origin_url(entry.origin);
+    if (!origin) return std::nullopt;
+    return mapping::MapEntry{*hosts, origin->scheme, std::move(origin->host), origin->port};
+}
+
+FileProblem add_map_entries(const FileSection& section, std::vector<MapEntry>& map) {
+    if (!section.arguments.empty()) {
+        return {section.line, "[map] takes no names; they stand below it: api.example.com = https"};
+    }
+    for (const auto& [line, name, values] : section.settings) {
+        const auto refused = [at = line, about = "[map] " + name](const std::string& text) {
+            return FileProblem{at, about + text};
+        };
+        const auto hosts = http::HostPattern::parse(name);
+        if (!hosts) {
+            return refused(
+                ": must be a host without a port, such as api.example.com, "
+                "*.example.com or 192.0.2.1");
+        }
+        MapEntry entry{name, values.size() == 1 ? values.front() : ""};
+        if (!map_entry(entry)) {
+            return refused(" = " + entry.origin +
+                           ": must be https, http, or a URL https://host[:port] or "
+                           "http://host[:port] without a path");
+        }
+        for (const auto& earlier : map) {
+            if (!covers(earlier.host, *hosts)) continue;
+            return refused(": would never count, for " + earlier.host + " stands above");
+        }
+        map.push_back(std::move(entry));
+    }
+    return {0, {}};
 }
 
 net::TlsProfile tls_profile(const OriginSection& section) {

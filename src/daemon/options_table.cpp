@@ -158,11 +158,39 @@ Rows mapping_options() {
          "ccnproxy-https,ccnproxy-ssl,ccnproxy-secure", markers(&O::https_markers)},
         {0, "http-marker", "LABEL...", "host labels that mean an http origin", "ccnproxy",
          markers(&O::http_markers)},
+        {0, "https-for", "PATTERN...",
+         "hosts whose http names mean their https origins, without any marker", "(none)",
+         host_patterns(&O::https_for)},
         {0, "keep-own-port", "",
          "dial our own port at the origin when the Host names it, as chocon does, instead of "
          "the scheme's default port", "", flag(&O::keep_own_port)},
         {0, "upstream", "URL", "send everything to this origin and keep the Host", "(none)",
          upstream()},
+    };
+}
+
+Rows aws_options() {
+    return {
+        {0, "aws-credentials", "FILE",
+         "keys whose requests may be signed anew, as in ~/.aws/credentials; readable by us alone",
+         "(none)", path(&O::aws_credentials)},
+        {0, "aws-metadata", "SERVICE",
+         "take this machine's own key, too: none, ec2 or ecs (containers)", "none",
+         one_of(&O::aws_metadata, {"none", "ec2", "ecs"})},
+        {0, "aws-max-chunk", "SIZE", "largest chunk of a body whose chunks are signed", "16m",
+         size(&O::aws_max_chunk, 64 * KiB, GiB)},
+        {0, "aws-max-body", "SIZE", "largest body of a service that signs all of it", "1m",
+         size(&O::aws_max_body, 64 * KiB, GiB)},
+    };
+}
+
+Rows tunnels_options() {
+    return {
+        {0, "connect-port", "N...", "ports, and ranges such as 8000-8999, that CONNECT may name; or none",
+         "443", port_ranges_or_none(&O::connect_port)},
+        {0, "tunnel-timeout", "TIME",
+         "a tunnel (CONNECT, WebSocket) through which nothing passes for so long is ended", "1h",
+         duration(&O::tunnel_timeout)},
     };
 }
 
@@ -205,6 +233,8 @@ Rows make_table() {
                         Group{"Bounds", bounds_options()},
                         Group{"Origins", origins_options()},
                         Group{"Mapping", mapping_options()},
+                        Group{"Tunnels", tunnels_options()},
+                        Group{"AWS", aws_options()},
                         Group{"Life", life_options()}}) {
         for (const auto& row : group.rows) {
             table.push_back(row);

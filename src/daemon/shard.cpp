@@ -1,5 +1,7 @@
 #include "daemon/shard.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <ctime>
 #include <utility>
@@ -49,10 +51,24 @@ std::unique_ptr<net::Resolver> override_for(const std::string& name, net::Resolv
     return name.empty() ? nullptr : std::make_unique<OneNameResolver>(name, others);
 }
 
+client::ClientLimits limits_of_clients(const ShardSettings& settings, MemoryBudget& memory) {
+    auto limits = settings.client;
+    limits.memory = &memory;
+    limits.unindexed_field = settings.forwarder.identity.request_id_field;
+    return limits;
+}
+
 origin::SessionFactory::Limits counted_in(MemoryBudget& memory,
                                           origin::SessionFactory::Limits limits) {
     limits.h2.memory = &memory;
     return limits;
+}
+
+// All shards ask the same endpoint, and one tells of it.
+void tell_of_metadata(std::size_t shard, AwsKeys::Level level, std::string_view text) {
+    if (shard != 0) return;
+    const bool is_warning = level == AwsKeys::Level::warning;
+    spdlog::log(is_warning ? spdlog::level::warn : spdlog::level::info, "AWS metadata: {}", text);
 }
 
 Duration thread_cpu_time() {
@@ -62,6 +78,25 @@ Duration thread_cpu_time() {
 }
 
 }  // namespace
+
+// What asks the metadata endpoint. Its dialer has no rules of whom it may reach: the operator said
+// where the endpoint is, and no client's request comes this way.
+struct Shard::Metadata {
+    Metadata(net::EventLoop& event_loop,
+             net::Resolver& resolver,
+             net::TlsContext& tls,
+             const MetadataEndpoint& endpoint)
+        : dialer(
+              event_loop,
+              resolver,
+              tls,
+              {.resolve_timeout = patience, .connect_timeout = patience, .tls_timeout = patience}),
+          client(event_loop.loop(), dialer, endpoint) {}
+
+    static constexpr auto patience = std::chrono::seconds{2};
+    net::TcpTlsDialer dialer;
+    MetadataClient client;
+};
 
 Shard::Shard(const ShardSettings& settings, const ShardCommons& commons, std::size_t index)
     : event_loop_(loop_),
@@ -77,13 +112,24 @@ Shard::Shard(const ShardSettings& settings, const ShardCommons& commons, std::si
       pools_(loop_, sessions_, settings.pool),
       http_stats_(settings.pages.most_samples, settings.sampling_factor),
       log_(commons.log, &http_stats_),
+      metadata_(settings.aws_metadata
+                    ? std::make_unique<Metadata>(event_loop_, dns_, tls_, *settings.aws_metadata)
+                    : nullptr),
+      aws_keys_(loop_,
+                settings.aws_file,
+                metadata_ ? &metadata_->client : nullptr,
+                &std::chrono::system_clock::now,
+                [index](AwsKeys::Level level, std::string_view text) {
+                    tell_of_metadata(index, level, text);
+                }),
       forwarder_(loop_,
                  settings.forwarder,
                  pools_,
                  log_,
                  proxy::RequestIdSource::random(),
                  &std::chrono::system_clock::now,
-                 memory_),
+                 memory_,
+                 &aws_keys_),
       reporter_(commons.stats, index, pools_, http_stats_, memory_),
       pages_(loop_,
              settings.pages,
@@ -93,7 +139,8 @@ Shard::Shard(const ShardSettings& settings, const ShardCommons& commons, std::si
              forwarder_,
              &std::chrono::system_clock::now),
       client_denial_(forwarder_, {Errc::client_denied, Side::client}),
-      denied_client_(limits_of_denied(settings.client)),
+      client_(limits_of_clients(settings_, memory_)),
+      denied_client_(limits_of_denied(client_)),
       connections_(loop_),
       refusals_(loop_, settings.forwarder.identity.via_name, settings.most_lingering),
       tick_(loop_.deadlines(), *this) {
@@ -151,7 +198,7 @@ void Shard::make_room_soon() noexcept {
 Task<void> Shard::serve_connection(std::unique_ptr<net::TcpStream> stream, ConnectionPlace place) {
     OpenConnection open{connections_, std::move(place)};
     client::RequestHandler* handler = &pages_;
-    const auto* limits = &settings_.client;
+    const auto* limits = &client_;
     if (!commons_.clients.allows(stream->peer().address)) {
         handler = &client_denial_;
         limits = &denied_client_;
@@ -186,6 +233,10 @@ void Shard::remember(StateFile::Urgency urgency) {
     commons_.state->remember(index_, pools_.remember(), urgency);
 }
 
+void Shard::take_credentials(std::shared_ptr<const aws::Credentials> file) {
+    event_loop_.post([this, file = std::move(file)] { aws_keys_.take_file(file); });
+}
+
 void Shard::drain() {
     event_loop_.post([this] {
         remember(StateFile::Urgency::now);
@@ -213,6 +264,8 @@ void Shard::end_pools() {
     pools_.close();
     dns_.cancel();
     dialer_.cancel();
+    aws_keys_.stop();
+    if (metadata_) metadata_->dialer.cancel();
 }
 
 void Shard::end_when_idle() {

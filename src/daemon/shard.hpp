@@ -3,9 +3,12 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "daemon/aws_keys.hpp"
+#include "daemon/aws_metadata.hpp"
 #include "daemon/connection_limits.hpp"
 #include "daemon/open_connections.hpp"
 #include "daemon/overload.hpp"
@@ -35,8 +38,10 @@ struct ShardSettings {
     pool::PoolLimits pool;
     proxy::ForwarderSettings forwarder;
     admin::StatsPagesSettings pages;
-    std::size_t sampling_factor = 1;  ///< of the times that the pages tell
-    std::size_t most_lingering = 16;  ///< refused connections, see Refusals
+    std::size_t sampling_factor = 1;                   ///< of the times that the pages tell
+    std::size_t most_lingering = 16;                   ///< refused connections, see Refusals
+    std::shared_ptr<const aws::Credentials> aws_file;  ///< immutable, for all; may be nullptr
+    std::optional<MetadataEndpoint> aws_metadata;
     std::string demo_name;  ///< a name that means 127.0.0.1, for the demonstration; else empty
 };
 
@@ -81,6 +86,9 @@ public:
     void drain();
     void close();
 
+    /// From any thread: the keys for AWS of the file, read again.
+    void take_credentials(std::shared_ptr<const aws::Credentials> file);
+
     /// From any thread: the share of the last second that its thread was busy, 0 to 1.
     [[nodiscard]] double load() const { return load_.load(std::memory_order_relaxed); }
 
@@ -115,6 +123,8 @@ public:
     [[nodiscard]] std::size_t known_origins() const { return pools_.size(); }
 
 private:
+    struct Metadata;
+
     Task<void> serve_connection(std::unique_ptr<net::TcpStream> stream, ConnectionPlace place);
     bool let_one_go() noexcept override;
     bool let_own_go() noexcept;
@@ -138,10 +148,13 @@ private:
     pool::PoolSet pools_;
     telemetry::HttpStats http_stats_;
     telemetry::AccessLog log_;
+    std::unique_ptr<Metadata> metadata_;  // if there is an endpoint to ask
+    AwsKeys aws_keys_;
     proxy::Forwarder forwarder_;
     admin::StatsReporter reporter_;
     admin::StatsPages pages_;
     proxy::Denial client_denial_;
+    const client::ClientLimits client_;
     const client::ClientLimits denied_client_;
     OpenConnections connections_;
     Refusals refusals_;

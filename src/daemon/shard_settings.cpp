@@ -5,6 +5,9 @@
 #include <utility>
 #include <version.hpp>
 
+#include "daemon/options_sections.hpp"
+#include "daemon/options_values.hpp"
+
 namespace nikawa::daemon {
 namespace {
 
@@ -39,6 +42,12 @@ pool::PoolLimits pool_limits(const Options& options) {
     return limits;
 }
 
+std::vector<http::HostPattern> host_patterns(const std::vector<std::string>& texts) {
+    std::vector<http::HostPattern> patterns;
+    for (const auto& text : texts) patterns.push_back(http::HostPattern::parse(text).value());
+    return patterns;
+}
+
 }  // namespace
 
 ShardSettings shard_settings(const Options& options, std::vector<std::uint16_t> own_ports) {
@@ -69,6 +78,8 @@ ShardSettings shard_settings(const Options& options, std::vector<std::uint16_t> 
     auto& rules = settings.forwarder.host_rules;
     rules.https_markers = options.https_markers;
     rules.http_markers = options.http_markers;
+    rules.https_for = host_patterns(options.https_for);
+    for (const auto& entry : options.map) rules.map.push_back(map_entry(entry).value());
     if (!options.keep_own_port) rules.own_ports = std::move(own_ports);
     settings.pages = {.version = NIKAWA_VERSION,
                       .started = std::chrono::steady_clock::now(),
@@ -80,6 +91,10 @@ ShardSettings shard_settings(const Options& options, std::vector<std::uint16_t> 
                                    .request_id_field = options.request_id_field};
     settings.forwarder.fixed_origin = options.upstream;
     settings.forwarder.acquire_timeout = options.acquire_timeout;
+    settings.forwarder.connect_ports = access::PortRanges{options.connect_port};
+    settings.forwarder.tunnel_timeout = options.tunnel_timeout;
+    settings.forwarder.aws_max_chunk = options.aws_max_chunk;
+    settings.forwarder.aws_max_body = options.aws_max_body;
     return settings;
 }
 
@@ -101,6 +116,9 @@ access::TargetSettings target_settings(const Options& options,
                                     .ports = options.allow_port,
                                     .own_listeners = std::move(own_listeners)};
     if (options.upstream) settings.trusted.push_back(*options.upstream);
+    for (const auto& entry : options.map) {
+        if (auto origin = parse_origin_url(entry.origin)) settings.trusted.push_back(*origin);
+    }
     return settings;
 }
 

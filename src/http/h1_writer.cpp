@@ -123,7 +123,11 @@ void append_request_head(std::string& out, const RequestHead& head, const BodyFr
     room.put(" ");
     room.put(head.target);
     room.put(" HTTP/1.1\r\n");
-    for (std::size_t i = 0; i < head.fields.size(); ++i) put_line(room, head.fields[i]);
+    for (std::size_t i = 0; i < head.fields.size(); ++i) {
+        // It would have to be named in Connection (RFC 9110 §10.1.4), and some servers do not
+        // expect to find more than close and keep-alive there.
+        if (head.fields[i].id != FieldId::te) put_line(room, head.fields[i], head.version);
+    }
     if (std::holds_alternative<Chunked>(framing)) room.put(chunked_line);
     room.put("\r\n");
 }
@@ -144,6 +148,13 @@ void append_response_head(std::string& out,
     room.put(reason);
     room.put("\r\n");
     put_response_lines(room, head);
+    // Over HTTP/2 the end of the head can be that of the message, and no length need be said.
+    const auto* const sized = std::get_if<Sized>(&framing);
+    if (sized != nullptr && !head.fields.find(FieldId::content_length)) {
+        room.put("Content-Length: ");
+        room.put(sized->bytes);
+        room.put("\r\n");
+    }
     if (is_chunked) room.put(chunked_line);
     if (client == Version::http_1_1 && persistence == Persistence::close) room.put(close_line);
     if (client == Version::http_1_0 && persistence == Persistence::keep_alive) {

@@ -1,5 +1,7 @@
 #include "nikawa/mapping/host_mapper.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -43,13 +45,35 @@ std::optional<http::Scheme> marker_scheme(std::string_view label, const HostRule
     return std::nullopt;
 }
 
+/// What a host and a port were written as. Of an IPv6 address the brackets are left out, of a name
+/// a trailing dot.
+struct Authority {
+    std::string_view host;
+    std::optional<std::string_view> port;
+    bool is_ipv6 = false;
+};
+
+Result<Authority> parts_of(std::string_view text) {
+    Authority parts;
+    parts.is_ipv6 = text.starts_with('[');
+    const auto end = parts.is_ipv6 ? text.find(']') : std::min(text.find(':'), text.size());
+    if (end == std::string_view::npos) return unmapped;
+    parts.host = text.substr(parts.is_ipv6, end - parts.is_ipv6);
+    if (!parts.is_ipv6 && parts.host.ends_with('.')) parts.host.remove_suffix(1);
+    const auto rest = text.substr(end + parts.is_ipv6);
+    if (!rest.empty() && rest.front() != ':') return unmapped;
+    if (!rest.empty()) parts.port = rest.substr(1);
+    return parts;
+}
+
 /// The last marker of a name and what stands before it, the dot between them left out.
 struct Marked {
     http::Scheme scheme;
     std::string_view host;
 };
 
-Result<Marked> find_marker(std::string_view name, const HostRules& rules) {
+/// Errors: for a name that is none, whether it has a marker or not.
+Result<std::optional<Marked>> find_marker(std::string_view name, const HostRules& rules) {
     std::optional<Marked> last;
     for (std::size_t at = 0; at <= name.size();) {
         const auto end = std::min(name.find('.', at), name.size());
@@ -60,40 +84,88 @@ Result<Marked> find_marker(std::string_view name, const HostRules& rules) {
         }
         at = end + 1;
     }
-    if (!last || last->host.empty() || last->host.size() > longest_name) return unmapped;
-    return *last;
+    const auto host = last ? last->host : name;
+    if (host.empty() || host.size() > longest_name) return unmapped;
+    return last;
 }
 
-/// The port that the digits name at an origin of that scheme.
-Result<std::uint16_t> origin_port(std::string_view digits,
-                                  http::Scheme scheme,
-                                  const HostRules& rules) {
+std::string in_lower_case(std::string_view name) {
+    std::string lower{name};
+    std::ranges::transform(
+        lower, lower.begin(), [](char c) { return c == '.' ? c : label_byte(c); });
+    return lower;
+}
+
+/// Nothing for what is no IPv6 address: patterns and pools are to know each by one text.
+std::optional<std::string> shortest_ipv6(std::string_view text) {
+    in6_addr address{};
+    if (inet_pton(AF_INET6, std::string{text}.c_str(), &address) != 1) return std::nullopt;
+    std::array<char, INET6_ADDRSTRLEN> shortest{};
+    return inet_ntop(AF_INET6, &address, shortest.data(), shortest.size());
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view digits) {
     const auto number = http::parse_decimal(digits);
-    if (!number || *number < 1 || *number > 65535) return unmapped;
-    const auto port = static_cast<std::uint16_t>(*number);
-    const bool is_ours = std::ranges::find(rules.own_ports, port) != rules.own_ports.end();
-    return is_ours ? http::default_port(scheme) : port;
+    if (!number || *number < 1 || *number > 65535) return std::nullopt;
+    return static_cast<std::uint16_t>(*number);
+}
+
+bool is_ours(std::uint16_t port, const HostRules& rules) {
+    return std::ranges::find(rules.own_ports, port) != rules.own_ports.end();
+}
+
+constexpr http::Scheme scheme_of(HostForm form) {
+    return form == HostForm::absolute_https ? http::Scheme::https : http::Scheme::http;
+}
+
+/// What a host without a marker means, its port aside, which `named` may be.
+Result<http::Origin> unmarked(std::string host,
+                              std::optional<std::uint16_t> named,
+                              const HostRules& rules,
+                              HostForm form) {
+    const bool says_nothing = !named || *named == http::default_port(scheme_of(form)) ||
+                              (form == HostForm::host_field && is_ours(*named, rules));
+    const auto origin = [&](http::Scheme scheme, std::string its_host) {
+        const auto port = says_nothing ? http::default_port(scheme) : *named;
+        return http::Origin{scheme, std::move(its_host), port};
+    };
+    const auto matches = [&](const http::HostPattern& hosts) { return hosts.matches(host); };
+    const auto entry = std::ranges::find_if(rules.map, matches, &MapEntry::hosts);
+    if (entry != rules.map.end()) {
+        auto mapped = origin(entry->scheme, entry->host.empty() ? std::move(host) : entry->host);
+        mapped.port = entry->port.value_or(mapped.port);
+        return mapped;
+    }
+    if (std::ranges::any_of(rules.https_for, matches)) {
+        return origin(http::Scheme::https, std::move(host));
+    }
+    if (form == HostForm::host_field) return unmapped;
+    return origin(scheme_of(form), std::move(host));
 }
 
 }  // namespace
 
-Result<http::Origin> map_host(std::string_view host_field, const HostRules& rules) {
-    const auto colon = host_field.find(':');
-    auto name = host_field.substr(0, colon);
-    if (name.ends_with('.')) name.remove_suffix(1);
-    const auto marked = find_marker(name, rules);
-    if (!marked) return marked.error();
-
-    std::uint16_t port = http::default_port(marked->scheme);
-    if (colon != std::string_view::npos) {
-        const auto named = origin_port(host_field.substr(colon + 1), marked->scheme, rules);
-        if (!named) return named.error();
-        port = *named;
+Result<http::Origin> map_host(std::string_view host, const HostRules& rules, HostForm form) {
+    const auto parts = parts_of(host);
+    if (!parts) return parts.error();
+    std::optional<std::uint16_t> port;
+    if (parts->port) {
+        port = parse_port(*parts->port);
+        if (!port) return unmapped;
     }
-    http::Origin origin{marked->scheme, std::string{marked->host}, port};
-    std::ranges::transform(
-        origin.host, origin.host.begin(), [](char c) { return c == '.' ? c : label_byte(c); });
-    return origin;
+    if (parts->is_ipv6) {
+        auto address = shortest_ipv6(parts->host);
+        if (!address) return unmapped;
+        return unmarked(*std::move(address), port, rules, form);
+    }
+    const auto marked = find_marker(parts->host, rules);
+    if (!marked) return marked.error();
+    if (!*marked) return unmarked(in_lower_case(parts->host), port, rules, form);
+
+    const auto scheme = (*marked)->scheme;
+    const bool is_kept = port && !is_ours(*port, rules);
+    return http::Origin{
+        scheme, in_lower_case((*marked)->host), is_kept ? *port : http::default_port(scheme)};
 }
 
 }  // namespace nikawa::mapping

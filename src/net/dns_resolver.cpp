@@ -77,6 +77,16 @@ Answer answer_of(const ares_addrinfo& found) {
     return {std::move(addresses), std::max(life, shortest_life)};
 }
 
+// Which no name server is asked for (RFC 6761 §6.3).
+bool is_localhost(std::string_view host) {
+    return host == "localhost" || host.ends_with(".localhost");
+}
+
+Addresses loopback() {
+    const auto address = [](std::string_view text) { return IpAddress::parse(text).value(); };
+    return {address("127.0.0.1"), address("::1")};
+}
+
 // Tells a file from what it was before.
 using FileStamp = std::tuple<dev_t, ino_t, off_t, time_t, long>;
 
@@ -144,6 +154,7 @@ struct DnsResolver::Impl final : private loop::Expirable {
 
     Impl(EventLoop& given_loop, DnsSettings given_settings);
 
+    [[nodiscard]] bool asks_no_hosts_file() const { return !settings.servers.empty(); }
     int open(Channel& opened);
     void follow_system();
     void make_room();
@@ -197,12 +208,14 @@ DnsResolver::Impl::Impl(EventLoop& given_loop, DnsSettings given_settings)
 
 int DnsResolver::Impl::open(Channel& opened) {
     ares_options options{};
-    char lookups[] = "fb";  // the hosts file, then DNS
+    // The hosts file, then DNS. Whoever names servers may have a hosts file, or servers of the
+    // system's, that lead clients to us in an origin's place.
+    std::string lookups = asks_no_hosts_file() ? "b" : "fb";
     options.flags = ARES_FLAG_NOSEARCH;
     options.timeout = static_cast<int>(settings.query_timeout.count());
     options.tries = settings.tries;
     options.ndomains = 0;
-    options.lookups = lookups;
+    options.lookups = lookups.data();
     options.resolvconf_path = settings.system_file.data();
     options.udp_port = options.tcp_port = settings.system_port;
     options.sock_state_cb = on_socket;
@@ -343,6 +356,7 @@ DnsResolver::~DnsResolver() = default;
 
 Task<Result<Addresses>> DnsResolver::resolve(std::string host, Deadline deadline) {
     if (const auto literal = IpAddress::parse(host)) co_return Addresses{*literal};
+    if (impl_->asks_no_hosts_file() && is_localhost(host)) co_return loopback();
     if (impl_->is_cancelled) co_return dns_failure(ARES_ECANCELLED);
 
     loop::Loop& loop = impl_->event_loop.loop();
@@ -365,7 +379,8 @@ Task<Result<Addresses>> DnsResolver::resolve(std::string host, Deadline deadline
 }
 
 Deadline DnsResolver::keep_fresh(const std::string& host) {
-    if (impl_->is_cancelled || IpAddress::parse(host)) return Deadline::none();
+    const bool is_known = impl_->asks_no_hosts_file() && is_localhost(host);
+    if (impl_->is_cancelled || is_known || IpAddress::parse(host)) return Deadline::none();
     const auto now = impl_->event_loop.loop().now();
     Impl::Name& name = impl_->name(host);
     if (!name.record.is_asked_for() && now >= name.record.refresh_at()) impl_->ask(name);

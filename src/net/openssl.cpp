@@ -106,8 +106,10 @@ std::optional<TlsAlert> received_alert(const error_code& error) noexcept {
     return alert_of(error.value());
 }
 
+bool is_truncation(const error_code& error) noexcept { return error == truncated_error(); }
+
 bool is_tls_error(const error_code& error) noexcept {
-    if (error == truncated_error()) return false;
+    if (is_truncation(error)) return false;
     return error.category() == tls_category || error.category() == certificate_category;
 }
 

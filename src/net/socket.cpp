@@ -134,6 +134,7 @@ PathReport Socket::path() const noexcept {
 void Socket::probe_path(bool on) noexcept { set_probes(fd_.get(), on ? urgent : patient); }
 
 void Socket::shutdown_send() noexcept {
+    send_ended_ = true;
     if (fd_) ::shutdown(fd_.get(), SHUT_WR);
 }
 
@@ -149,7 +150,8 @@ UniqueFd Socket::release() noexcept {
 }
 
 void Socket::ready(std::uint32_t events) noexcept {
-    constexpr std::uint32_t over = EPOLLHUP | EPOLLERR;
+    // Both sides ended in good order are a hang-up, too; what came before it is still to be read.
+    const std::uint32_t over = send_ended_ ? EPOLLERR : EPOLLHUP | EPOLLERR;
     if ((events & over) != 0) broken_ = true;
     if ((events & (EPOLLRDHUP | over)) != 0) peer_ended_ = true;
     const bool readable = (events & (EPOLLIN | EPOLLRDHUP | over)) != 0;

@@ -190,10 +190,10 @@ Task<Result<Dialled>> TcpTlsDialer::begin(
 
     const auto started = event_loop_.loop().now();
     const int number = fd.get();
-    auto stream = tls_.open(event_loop_, std::move(fd), peer, origin);
+    auto stream = tls_.open(event_loop_, std::move(fd), peer, origin, mode);
     const Listed listed{shaking_hands_, *stream};
     const auto deadline = Deadline::after(started, tls_timeout);
-    if (mode == DialMode::plain || !stream->begin_early(deadline)) {
+    if (mode != DialMode::early || !stream->begin_early(deadline)) {
         const auto shaken = co_await stream->handshake(deadline);
         if (!shaken) co_return shaken.error();
     }

@@ -29,6 +29,11 @@ bool require_name(SSL* ssl, const std::string& host) noexcept {
            SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
 }
 
+// For one connection, in place of what its context offers.
+bool offer(SSL* ssl, std::span<const unsigned char> protocols) noexcept {
+    return SSL_set_alpn_protos(ssl, protocols.data(), static_cast<unsigned>(protocols.size())) == 0;
+}
+
 }  // namespace
 
 struct TlsContext::Impl {
@@ -46,9 +51,10 @@ struct TlsContext::Impl {
         SSL_CTX_set_verify(ctx, settings.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
         if (profile.certificate) profile.certificate->use_in(ctx);
 
-        const auto offer = settings.offer_h2 ? std::span<const unsigned char>{offer_both}
-                                             : std::span<const unsigned char>{offer_http_1_1};
-        if (SSL_CTX_set_alpn_protos(ctx, offer.data(), static_cast<unsigned>(offer.size())) != 0) {
+        const auto offered = settings.offer_h2 ? std::span<const unsigned char>{offer_both}
+                                               : std::span<const unsigned char>{offer_http_1_1};
+        if (SSL_CTX_set_alpn_protos(ctx, offered.data(), static_cast<unsigned>(offered.size())) !=
+            0) {
             throw openssl_failure("cannot set up ALPN");
         }
         keep_sessions(ctx, added.sessions);
@@ -76,11 +82,16 @@ TlsContext::~TlsContext() = default;
 std::unique_ptr<TlsStream> TlsContext::open(EventLoop& event_loop,
                                             UniqueFd fd,
                                             const Endpoint& peer,
-                                            const http::Origin& origin) {
+                                            const http::Origin& origin,
+                                            DialMode mode) {
     Impl::Profile& profile = impl_->profile_of(origin.host);
     SslPtr ssl{SSL_new(profile.ctx.get())};
     if (!ssl || !require_name(ssl.get(), origin.host)) throw std::bad_alloc{};
     auto key = origin.host + ":" + std::to_string(origin.port);
+    if (mode == DialMode::http_1_1) {
+        if (!offer(ssl.get(), offer_http_1_1)) throw std::bad_alloc{};
+        key += "/http/1.1";  // a session is good for early data in its own protocol alone
+    }
     if (const auto session = profile.sessions.take(key, std::time(nullptr)))
         SSL_set_session(ssl.get(), session.get());
     SSL_set_connect_state(ssl.get());

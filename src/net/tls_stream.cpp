@@ -187,6 +187,12 @@ void TlsStream::close() noexcept {
     wake();
 }
 
+void TlsStream::abort() noexcept {
+    broken_ = true;  // a close_notify would make it an orderly end
+    if (socket_.is_open()) reset_on_close(socket_.fd());
+    close();
+}
+
 void TlsStream::arm(Direction& direction, loop::Event& event) {
     bool may_go_on = true;
     switch (direction.need) {

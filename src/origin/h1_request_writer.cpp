@@ -37,6 +37,7 @@ void H1RequestWriter::start() {
 
 void H1RequestWriter::send_head(const http::RequestHead& head, const http::BodyFraming& framing) {
     http::append_request_head(queued_, head, framing);
+    received_ = head.version;
     const auto* const sized = std::get_if<http::Sized>(&framing);
     announced_ = sized != nullptr ? sized->bytes : 0;
     chunked_ = std::holds_alternative<http::Chunked>(framing);
@@ -73,7 +74,7 @@ Result<void> H1RequestWriter::finish_body(const http::FieldBlock& trailers) {
     if (over_) return *over_;
     if (complete_) return {};
     if (announced_ != 0) return refuse_body();
-    http::append_last_chunk(queued_, trailers, http::Version::http_1_1);
+    http::append_last_chunk(queued_, trailers, received_);
     complete_ = true;
     mark_dirty();
     return {};

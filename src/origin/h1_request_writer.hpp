@@ -70,6 +70,7 @@ private:
     Bytes tail_;
 
     bool chunked_ = false;
+    http::Version received_ = http::Version::http_1_1;  // how the request came to us
     std::uint64_t announced_ = 0;  // Content-Length still to come
     bool complete_ = false;        // all of the request was given to us
     bool touched_ = false;

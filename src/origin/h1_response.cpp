@@ -77,10 +77,23 @@ bool H1Session::Impl::parse_head() {
     if (head_.status >= 200) {
         const auto accepted = accept_final_head();
         if (!accepted) end(accepted.error());
-    } else if (head_.status == 101 || ++interim_count_ > limits_.interim_heads) {
-        end(malformed);  // we ask for no upgrade, so nobody may switch (RFC 9110 §15.2.2)
+    } else if (head_.status == 101) {
+        const auto accepted = accept_switch();
+        if (!accepted) end(accepted.error());
+    } else if (++interim_count_ > limits_.interim_heads) {
+        end(malformed);
     }
     return true;
+}
+
+// Nobody may switch who was not asked to, nor before the request is whole (RFC 9110 §7.8): what is
+// left of it would be taken for the new protocol.
+Result<void> H1Session::Impl::accept_switch() {
+    if (!is_upgrade_asked_ || !writer_.is_complete()) return malformed;
+    keep_ = false;
+    head_complete_ = true;
+    deadlines_.note_head_given();
+    return {};
 }
 
 Result<void> H1Session::Impl::accept_final_head() {

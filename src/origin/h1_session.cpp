@@ -54,6 +54,7 @@ Result<void> H1Session::Impl::send_head(const http::RequestHead& head,
                                         const http::BodyFraming& framing) {
     if (failure_) return *failure_;
     is_head_request_ = head.method == "HEAD";
+    is_upgrade_asked_ = head.fields.find(http::FieldId::upgrade).has_value();
     writer_.send_head(head, framing);
     return {};
 }
@@ -143,6 +144,20 @@ void H1Session::Impl::become_idle() noexcept {
     refuse_unasked();  // what stalled it may still be there
 }
 
+// `run()` leaves the transport alone from now on, but waits for the end of the lease.
+std::optional<net::TunnelEnd> H1Session::Impl::take_over() {
+    if (ended_ || !head_complete_ || head_.status != 101) return std::nullopt;
+    taken_over_ = true;
+    if (end_cause_ == SessionEnd::none) end_cause_ = SessionEnd::taken_over;
+    deadlines_.stop();
+    net::TunnelEnd end{*transport_, std::string{input_.unread()}};
+    input_.take(input_.unread().size());
+    input_.release();
+    unstall();
+    transport_->wake();
+    return end;
+}
+
 void H1Session::Impl::drain() noexcept {
     draining_ = true;
     if (end_cause_ == SessionEnd::none) end_cause_ = SessionEnd::ours;
@@ -151,13 +166,13 @@ void H1Session::Impl::drain() noexcept {
 
 Task<void> H1Session::Impl::run(SessionListener& listener) {
     listener_ = &listener;
-    while (!ended_) {
+    while (!ended_ && !taken_over_) {
         if (stalled_) {
             co_await turned_.wait();
         } else {
             co_await transport_->wait_readable();
             dry_ = false;
-            if (!ended_) take_input();
+            if (!ended_ && !taken_over_) take_input();
         }
     }
     listener.capacity_changed(self_);

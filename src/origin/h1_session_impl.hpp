@@ -25,8 +25,8 @@ public:
     ~Impl() override { assert(phase_ != Phase::leased && "a session outlives its stream"); }
 
     [[nodiscard]] bool is_idle() const { return phase_ == Phase::idle; }
-    [[nodiscard]] bool is_leased() const { return phase_ == Phase::leased; }
-    [[nodiscard]] bool is_retired() const { return draining_ || ended_; }
+    [[nodiscard]] bool is_leased() const { return phase_ == Phase::leased && !taken_over_; }
+    [[nodiscard]] bool is_retired() const { return draining_ || ended_ || taken_over_; }
     StreamLease open(const StreamTimeouts& timeouts);
     void drain() noexcept;
     void close(const Failure& why) noexcept;
@@ -52,6 +52,7 @@ public:
     }
     http::FieldBlock& response_trailers() override { return decoder_.trailers(); }
     [[nodiscard]] bool has_response_begun() const override { return response_begun_; }
+    std::optional<net::TunnelEnd> take_over() override;
     void abandon(const Failure& why) noexcept override;
 
     const std::string address;
@@ -79,6 +80,7 @@ private:
     bool find_head();
     bool parse_head();
     Result<void> accept_final_head();
+    Result<void> accept_switch();
     bool find_piece();
     void prepare_piece();
     void note_response() noexcept;
@@ -105,7 +107,8 @@ private:
     SessionListener* listener_ = nullptr;
     Phase phase_ = Phase::idle;
     bool draining_ = false;
-    bool ended_ = false;  // the transport is closed
+    bool ended_ = false;       // the transport is closed
+    bool taken_over_ = false;  // the transport is the holder's
     SessionEnd end_cause_ = SessionEnd::none;
     bool probing_ = false;
     bool tell_heard_ = false;  // the listener, once something is
@@ -125,6 +128,7 @@ private:
 
     // Response
     bool is_head_request_ = false;
+    bool is_upgrade_asked_ = false;
     http::H1HeadParser parser_;
     http::H1BodyDecoder decoder_;
     http::ResponseHead head_;

@@ -1,6 +1,6 @@
 #include <nghttp2/nghttp2.h>
 
-#include "nikawa/base/library_category.hpp"
+#include "nikawa/http/h2_error.hpp"
 #include "origin/h2_session_impl.hpp"
 
 namespace nikawa::origin {
@@ -11,14 +11,6 @@ H2Stream* stream_of(nghttp2_session* session, std::int32_t id) noexcept {
 }
 
 }  // namespace
-
-boost::system::error_code h2_error(std::uint32_t code) {
-    static const LibraryCategory category{
-        "http2", [](int value) -> std::string {
-            return nghttp2_http2_strerror(static_cast<std::uint32_t>(value));
-        }};
-    return {static_cast<int>(code), category};
-}
 
 const H2Session::Impl::Library& H2Session::Impl::library() {
     static const Library shared = [] {
@@ -37,7 +29,7 @@ const H2Session::Impl::Library& H2Session::Impl::library() {
         nghttp2_option_set_no_auto_window_update(made.option, 1);
         nghttp2_option_set_no_closed_streams(made.option, 1);
         // A flood is for us to see, who can say so.
-        nghttp2_option_set_max_outbound_ack(made.option, 2 * FrameAllowance::most);
+        nghttp2_option_set_max_outbound_ack(made.option, 2 * http::FrameAllowance::most);
         return made;
     }();
     return shared;
@@ -72,7 +64,8 @@ int H2Session::Impl::on_header(nghttp2_session* session,
                                void* /*impl*/) noexcept {
     H2Stream* const stream = stream_of(session, frame->hd.stream_id);
     if (stream == nullptr) return 0;  // we have reset it and the peer has not heard yet
-    const auto taken = stream->take_field(text(name, name_size), text(value, value_size));
+    const auto taken =
+        stream->take_field(http::text(name, name_size), http::text(value, value_size));
     return taken == H2Stream::Taken::yes ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
@@ -148,8 +141,9 @@ int H2Session::Impl::on_data_chunk(nghttp2_session* session,
                                    std::size_t size,
                                    void* impl) noexcept {
     nghttp2_session_consume_connection(session, size);
-    static_cast<Impl*>(impl)->frames_.earn(FrameAllowance::of_data_received);
-    if (H2Stream* const stream = stream_of(session, stream_id)) stream->take_data(text(data, size));
+    static_cast<Impl*>(impl)->guard_.earn(http::FrameAllowance::of_data_received);
+    if (H2Stream* const stream = stream_of(session, stream_id))
+        stream->take_data(http::text(data, size));
     return 0;
 }
 
@@ -170,10 +164,10 @@ int H2Session::Impl::on_stream_close(nghttp2_session* session,
         const auto code = declined ? Errc::stream_declined : Errc::stream_refused;
         stream->closed(Failure{code, Side::origin});
     } else if (self.reset_by_peer_ == stream_id) {
-        stream->closed(Failure{Errc::stream_reset, Side::origin, h2_error(error_code)});
+        stream->closed(Failure{Errc::stream_reset, Side::origin, http::h2_error(error_code)});
     } else {
         self.expect_unwanted(stream_id);  // it was nghttp2 that has reset it
-        stream->closed(Failure{Errc::malformed, Side::origin, h2_error(error_code)});
+        stream->closed(Failure{Errc::malformed, Side::origin, http::h2_error(error_code)});
     }
     return 0;
 }
@@ -210,9 +204,9 @@ int H2Session::Impl::send_data(nghttp2_session* session,
     H2Stream* const stream = stream_of(session, frame->hd.stream_id);
     if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     auto& self = *static_cast<Impl*>(impl);
-    self.frames_.earn(FrameAllowance::of_data_sent);
+    self.guard_.earn(http::FrameAllowance::of_data_sent);
     auto& output = self.output_;
-    output.append(text(frame_head, frame_head_bytes));
+    output.append(http::text(frame_head, frame_head_bytes));
     stream->move_body_to(output, size);
     return 0;
 }

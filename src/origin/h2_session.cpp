@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 
+#include "nikawa/http/h2_error.hpp"
 #include "origin/h2_session_impl.hpp"
 #include "origin/session_end.hpp"
 
@@ -28,12 +29,8 @@ constexpr std::size_t widest = NGHTTP2_MAX_WINDOW_SIZE;
 constexpr std::size_t spare_output_bytes = 4 * 1024;
 
 nghttp2_nv pair(Bytes name, Bytes value, std::uint8_t flags) {
-    // nghttp2 copies both and writes the name in lower case; its type just lacks the const.
-    return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-            reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())),
-            name.size(),
-            value.size(),
-            flags};
+    // nghttp2 copies both and writes the name in lower case.
+    return {http::octets(name), http::octets(value), name.size(), value.size(), flags};
 }
 
 }  // namespace
@@ -54,7 +51,7 @@ H2Session::Impl::Impl(H2Session& session,
       scratch_(scratch),
       session_(nullptr, nghttp2_session_del),
       small_windows_(limits.memory != nullptr && limits.memory->is_short()),
-      frames_(loop.now()),
+      guard_(loop.now()),
       write_blocked_event_(loop),
       write_watchdog_(loop.deadlines(), *this),
       wind_down_(loop) {
@@ -132,7 +129,7 @@ Result<std::int32_t> H2Session::Impl::submit(H2Stream& stream,
         session_.get(), nullptr, pairs_.data(), pairs_.size(), has_body ? &body : nullptr, &stream);
     if (id < 0) return unsent;
     if (settings_seen_) stream.note_settings_seen();
-    frames_.earn(FrameAllowance::of_request);
+    guard_.earn(http::FrameAllowance::of_request);
     mark_dirty();
     return id;
 }
@@ -171,7 +168,7 @@ std::int64_t H2Session::Impl::promised(std::int32_t stream_id) const {
 
 void H2Session::Impl::offer(std::int32_t stream_id, std::size_t window, std::size_t unread) {
     heed_memory();
-    const auto more = window_increment(window, promised(stream_id), unread);
+    const auto more = http::window_increment(window, promised(stream_id), unread);
     if (more == 0) return;
     nghttp2_submit_window_update(
         session_.get(), NGHTTP2_FLAG_NONE, stream_id, static_cast<std::int32_t>(more));
@@ -195,7 +192,7 @@ void H2Session::Impl::heed_memory() {
 // and what SETTINGS that are under way promise.
 void H2Session::Impl::expect_unwanted(std::int32_t stream_id) {
     const auto more = std::max<std::int64_t>(promised(stream_id), 0);
-    unwanted_bytes_ += static_cast<std::uint64_t>(more) + limits_.first_stream_window;
+    guard_.expect_unwanted(static_cast<std::uint64_t>(more) + limits_.first_stream_window);
 }
 
 void H2Session::Impl::reset(std::int32_t stream_id) {
@@ -308,10 +305,16 @@ Task<void> H2Session::Impl::run(SessionListener& listener) {
 }
 
 void H2Session::Impl::feed(Bytes bytes) {
-    if (is_flood(bytes)) return end_flood();
-    const auto taken = nghttp2_session_mem_recv(
-        session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-    if (taken < 0) return end({Errc::malformed, Side::origin}, SessionEnd::broken);
+    const auto is_left = [this](std::int32_t stream) {
+        return nghttp2_session_get_stream_user_data(session_.get(), stream) == nullptr;
+    };
+    while (!bytes.empty()) {
+        const auto admitted = guard_.admit(bytes, loop_.now(), is_left);
+        if (!admitted) return end_flood();
+        const auto taken = nghttp2_session_mem_recv(session_.get(), http::octets(bytes), *admitted);
+        if (taken < 0) return end({Errc::malformed, Side::origin}, SessionEnd::broken);
+        bytes.remove_prefix(*admitted);
+    }
     settle();
     // It may have queued SETTINGS, PING or WINDOW_UPDATE, or a GOAWAY that says what was wrong.
     mark_dirty();
@@ -338,22 +341,7 @@ void H2Session::Impl::refuse_held_back() {
     }
 }
 
-// Whether more frames came than an honest origin would send.
-bool H2Session::Impl::is_flood(Bytes bytes) {
-    bool flood = false;
-    frame_heads_.read(bytes, [this, &flood](const FrameHead& head) {
-        const bool is_of_left_stream =
-            head.type == NGHTTP2_DATA && head.size > 0 &&
-            nghttp2_session_get_stream_user_data(session_.get(), head.stream) == nullptr;
-        if (is_of_left_stream && unwanted_bytes_ >= head.size) {
-            unwanted_bytes_ -= head.size;  // it left before our reset came
-        } else if (!frames_.spend(loop_.now())) {
-            flood = true;
-        }
-    });
-    return flood;
-}
-
+// More frames came than an honest origin would send.
 void H2Session::Impl::end_flood() noexcept {
     nghttp2_session_terminate_session(session_.get(), NGHTTP2_ENHANCE_YOUR_CALM);
     if (write_blocked_) return end({Errc::malformed, Side::origin}, SessionEnd::broken);
@@ -370,7 +358,7 @@ bool H2Session::Impl::gather() {
         const std::uint8_t* frame = nullptr;
         const auto size = nghttp2_session_mem_send(session_.get(), &frame);
         if (size <= 0) break;
-        output_.append(text(frame, static_cast<std::size_t>(size)));
+        output_.append(http::text(frame, static_cast<std::size_t>(size)));
     }
     return written_ < output_.size();
 }
@@ -403,7 +391,7 @@ void H2Session::Impl::flush() noexcept {
         if (draining_) {
             end({Errc::pool_closed, Side::self}, SessionEnd::ours);
         } else {
-            end({Errc::malformed, Side::origin, h2_error(error_told_)}, SessionEnd::broken);
+            end({Errc::malformed, Side::origin, http::h2_error(error_told_)}, SessionEnd::broken);
         }
     }
     tell_capacity();

@@ -6,22 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "nikawa/http/flood_guard.hpp"
+#include "nikawa/http/octets.hpp"
 #include "nikawa/origin/h2_session.hpp"
-#include "origin/frame_allowance.hpp"
-#include "origin/frame_heads.hpp"
 #include "origin/h2_stream.hpp"
 
 namespace nikawa::origin {
 
 using SessionHandle = std::unique_ptr<nghttp2_session, decltype(&nghttp2_session_del)>;
-
-// What nghttp2 gives as bytes.
-inline Bytes text(const std::uint8_t* data, std::size_t size) {
-    return {reinterpret_cast<const char*>(data), size};
-}
-
-/// HTTP/2's error codes (RFC 9113 §7) as the cause of a failure.
-boost::system::error_code h2_error(std::uint32_t code);
 
 /// The session itself: h2_session.cpp has what its users and the loop call, h2_callbacks.cpp what
 /// nghttp2 calls. The callbacks record and notify; none of them enters nghttp2's receiving or
@@ -132,7 +124,6 @@ private:
     void settle();
     void refuse_held_back();
     void expect_unwanted(std::int32_t stream_id);
-    [[nodiscard]] bool is_flood(Bytes bytes);
     void end_flood() noexcept;
     [[nodiscard]] bool is_unsent(const H2Stream& stream) const {
         return nghttp2_session_find_stream(session_.get(), stream.id()) == nullptr;
@@ -171,9 +162,7 @@ private:
     bool windows_moved_ = false;  // our SETTINGS count from now on
     bool limits_moved_ = false;   // the peer's do
 
-    FrameHeads frame_heads_;
-    FrameAllowance frames_;
-    std::uint64_t unwanted_bytes_ = 0;  // that may still come on streams we have reset
+    http::FloodGuard guard_;
 
     std::string output_;
     std::size_t written_ = 0;  // of output_

@@ -232,10 +232,7 @@ void H2Stream::end_head(bool end_of_stream) {
         if (!framing) return abandon(framing.error());
         framing_ = *framing;
         if (end_of_stream) {
-            if (std::holds_alternative<http::Chunked>(framing_)) {
-                framing_ = http::Sized{0};
-                head_.fields.add("content-length", "0");  // as HTTP/1.1 has to say it
-            }
+            if (std::holds_alternative<http::Chunked>(framing_)) framing_ = http::Sized{0};
             end_received_ = true;
         }
         if (const auto* sized = std::get_if<http::Sized>(&framing_)) response_left_ = sized->bytes;

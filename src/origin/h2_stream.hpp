@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "nikawa/http/receive_window.hpp"
+#include "nikawa/http/received_body.hpp"
 #include "nikawa/loop/loop.hpp"
 #include "nikawa/origin/h2_session.hpp"
 #include "nikawa/origin/origin_stream.hpp"
-#include "origin/receive_window.hpp"
-#include "origin/received_body.hpp"
 #include "origin/stream_deadlines.hpp"
 
 namespace nikawa::origin {
@@ -149,8 +149,8 @@ private:
     std::optional<std::uint64_t> response_left_;  // of a body whose length is known
     bool lingering_ = false;                      // released; only the end of the response is due
     http::FieldBlock trailers_;
-    ReceivedBody body_;
-    ReceiveWindow window_;
+    http::ReceivedBody body_;
+    http::ReceiveWindow window_;
 };
 
 }  // namespace nikawa::origin

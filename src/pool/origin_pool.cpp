@@ -56,14 +56,17 @@ SessionView OriginPool::Member::view(TimePoint now) const {
 OriginPool::OriginPool(loop::Loop& loop,
                        http::Origin origin,
                        origin::SessionFactory& factory,
-                       const PoolLimits& limits)
+                       const PoolLimits& limits,
+                       SessionKind kind)
     : TurnFlush(loop),
       loop_(loop),
       origin_(std::move(origin)),
       factory_(factory),
       limits_(limits),
-      streams_per_session_(origin_.scheme == http::Scheme::https ? streams_of_an_unknown_session
-                                                                 : 1),
+      kind_(kind),
+      streams_per_session_(origin_.scheme == http::Scheme::https && kind == SessionKind::any
+                               ? streams_of_an_unknown_session
+                               : 1),
       back_off_(limits.jitter_seed),
       retry_budget_(limits.retry_percent),
       next_upkeep_(loop.deadlines(), *this) {
@@ -157,13 +160,17 @@ void OriginPool::start_dial(DialReason reason, Promise promise) {
     loop_.spawn(dial_and_serve(reason, std::move(promise)));
 }
 
-Task<void> OriginPool::dial_and_serve(DialReason reason, Promise promise) {
-    // Only a request that waits, and may be repeated, has a use for early data.
+// Only a request that waits, and may be repeated, has a use for early data.
+net::DialMode OriginPool::dial_mode() const {
+    if (kind_ == SessionKind::http_1_1) return net::DialMode::http_1_1;
     const bool early = limits_.early_data && members_.empty() && !waiters_.empty() &&
                        waiters_.front()->repeatable_ == Repeatable::yes;
-    const auto mode = early ? net::DialMode::early : net::DialMode::plain;
+    return early ? net::DialMode::early : net::DialMode::plain;
+}
+
+Task<void> OriginPool::dial_and_serve(DialReason reason, Promise promise) {
     const TimePoint began = loop_.now();
-    auto dialled = co_await factory_.dial(origin_, mode);
+    auto dialled = co_await factory_.dial(origin_, dial_mode());
     promise.reset();
     --dials_;
     if (reason == DialReason::at_start) --starting_dials_;

@@ -41,7 +41,7 @@ void OriginPool::end_longest_idle() noexcept {
 
 bool PoolSet::let_idle_session_go() noexcept {
     OriginPool* longest = nullptr;
-    for (auto& [origin, pool] : pools_) {
+    for (auto& [key, pool] : pools_) {
         const auto since = pool->idle_since();
         if (since && (longest == nullptr || *since < *longest->idle_since())) longest = pool.get();
     }

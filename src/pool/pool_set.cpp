@@ -19,17 +19,26 @@ constexpr std::size_t most_pools = 2000;
 PoolSet::PoolSet(loop::Loop& loop, origin::SessionFactory& factory, PoolLimits limits)
     : loop_(loop), factory_(factory), limits_(limits), upkeep_(loop.deadlines(), *this) {}
 
-std::size_t PoolSet::HashOrigin::operator()(const http::Origin& origin) const {
+std::size_t PoolSet::hash_of(const http::Origin& origin) {
     return std::hash<std::string_view>{}(origin.host) ^ origin.port;
 }
 
-OriginPool& PoolSet::pool_of(const http::Origin& origin) {
-    const auto found = pools_.find(origin);
+OriginPool& PoolSet::pool_of(const http::Origin& origin, SessionKind kind) {
+    const auto found = pools_.find(KeyView{origin, kind});
     if (found != pools_.end()) return *found->second;
     if (pools_.empty()) upkeep_.arm(Deadline::after(loop_.now(), upkeep_interval));
-    auto pool = std::make_unique<OriginPool>(loop_, origin, factory_, limits_);
+    auto pool = std::make_unique<OriginPool>(loop_, origin, factory_, limits_, kind);
     if (closed_) pool->close();
-    return *pools_.emplace(origin, std::move(pool)).first->second;
+    return *pools_.emplace(Key{origin, kind}, std::move(pool)).first->second;
+}
+
+OriginPool& PoolSet::pool_for_upgrade(const http::Origin& origin) {
+    if (origin.scheme == http::Scheme::http) return pool_of(origin);
+    const auto found = pools_.find(KeyView{origin, SessionKind::any});
+    const bool is_known = found != pools_.end() && found->second->protocol();
+    const auto protocol = is_known ? *found->second->protocol() : net::Protocol::http_2;
+    return protocol == net::Protocol::http_1_1 ? *found->second
+                                               : pool_of(origin, SessionKind::http_1_1);
 }
 
 void PoolSet::restore(const std::vector<RememberedOrigin>& remembered) {
@@ -43,8 +52,9 @@ bool PoolSet::is_warming() const {
 
 std::vector<RememberedOrigin> PoolSet::remember() const {
     std::vector<RememberedOrigin> remembered;
-    for (const auto& [origin, pool] : pools_) {
-        if (pool->last_used()) remembered.push_back(pool->remember());
+    for (const auto& [key, pool] : pools_) {
+        if (key.kind == SessionKind::any && pool->last_used())
+            remembered.push_back(pool->remember());
     }
     return remembered;
 }
@@ -52,19 +62,19 @@ std::vector<RememberedOrigin> PoolSet::remember() const {
 std::vector<OriginStatus> PoolSet::status() const {
     std::vector<OriginStatus> status;
     status.reserve(pools_.size());
-    for (const auto& [origin, pool] : pools_) status.push_back(pool->status());
+    for (const auto& [key, pool] : pools_) status.push_back(pool->status());
     return status;
 }
 
 void PoolSet::close() {
     closed_ = true;
     upkeep_.disarm();
-    for (auto& [origin, pool] : pools_) pool->close();
+    for (auto& [key, pool] : pools_) pool->close();
 }
 
 void PoolSet::cut_off() {
     close();
-    for (auto& [origin, pool] : pools_) pool->cut_off();
+    for (auto& [key, pool] : pools_) pool->cut_off();
 }
 
 void PoolSet::expire() noexcept {
@@ -84,7 +94,7 @@ void PoolSet::limit_warm_origins() {
     const std::size_t most = limits_.max_warm_origins;
     if (pools_.size() <= most) return;
     std::vector<OriginPool*> warm;
-    for (auto& [origin, pool] : pools_) {
+    for (auto& [key, pool] : pools_) {
         if (pool->is_warm() && !pool->is_pinned()) warm.push_back(pool.get());
     }
     if (warm.size() <= most) return;

@@ -156,6 +156,7 @@ void OriginPool::learn_from_loss(const Member& member) {
         case origin::SessionEnd::ours:
             last_loss_ = member.let_go_for.value_or(DialReason::let_go);
             break;
+        case origin::SessionEnd::taken_over: last_loss_ = DialReason::peak_exceeded; break;
         case origin::SessionEnd::broken: last_loss_ = DialReason::broken; break;
     }
     if (member.trust != Member::Trust::trusted) last_loss_ = DialReason::path_silent;
@@ -252,7 +253,7 @@ OriginStatus OriginPool::status() const {
     for (const Member* member : members_) {
         const auto streams = member->session->streams();
         status.streams += streams;
-        if (streams == 0) ++status.idle_sessions;
+        if (streams == 0 && !member->session->is_retired()) ++status.idle_sessions;
     }
     return status;
 }

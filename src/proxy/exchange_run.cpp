@@ -11,6 +11,7 @@ namespace {
 using telemetry::without_userinfo;
 
 constexpr Failure gone{Errc::client_gone, Side::client};
+constexpr unsigned switching = 101;  // RFC 9110 §15.2.2
 constexpr unsigned too_early = 425;  // RFC 8470 §5.2
 
 // chocon logs the path without the query, which may hold what does not belong in a log, either.
@@ -57,6 +58,7 @@ void ExchangeRun::choose_request_id() {
 }
 
 Task<void> ExchangeRun::forward() {
+    if (exchange_.head().method == "CONNECT") co_return co_await forward_connect();
     auto done = prepare();
     if (done && final_answer_) {
         co_await send_own(std::move(*final_answer_));
@@ -82,7 +84,7 @@ Result<void> ExchangeRun::prepare() {
     if (reach && *reach == Reach::here) final_answer_ = final_answer(head);
     const auto normalized = normalize_target(head);
     host_ = head.fields.find(http::FieldId::host).value_or("");
-    if (!normalized) return normalized;
+    if (!normalized) return normalized.error();
     if (!reach) return reach.error();
     if (is_loop(head, settings.identity.via_name)) {
         return Failure{Errc::loop_detected, Side::client};
@@ -90,7 +92,7 @@ Result<void> ExchangeRun::prepare() {
     if (settings.fixed_origin) {
         origin_ = *settings.fixed_origin;
     } else {
-        auto mapped = mapping::map_host(host_, settings.host_rules);
+        auto mapped = mapping::map_host(host_, settings.host_rules, *normalized);
         if (!mapped) return mapped.error();
         origin_ = std::move(*mapped);
     }
@@ -102,7 +104,10 @@ Result<void> ExchangeRun::prepare() {
     const bool keeps_host = settings.fixed_origin && head.fields.find(http::FieldId::host);
     if (keeps_host && !is_authority(host_)) return Failure{Errc::bad_host, Side::client};
     const std::string authority = keeps_host ? host_ : origin_.authority();
+    if (authority != host_) resigned_ = ResignedRequest::of(head);
+    note_upgrade();
     to_origin(head, authority, request_id(), settings.identity);
+    pass_on_upgrade();
     return {};
 }
 
@@ -110,6 +115,10 @@ Task<Result<void>> ExchangeRun::run_attempts() {
     if (forwarder_.memory_.is_full()) {
         forwarder_.memory_.note_refusal();
         co_return Failure{Errc::memory_exhausted, Side::self};
+    }
+    if (resigned_) {
+        const auto made = co_await resigned_->sign(exchange_.head(), body_, signing());
+        if (!made) co_return made;
     }
     const auto fetched = co_await body_.prefetch();
     if (!fetched) co_return fetched;
@@ -133,6 +142,13 @@ Task<Result<void>> ExchangeRun::run_attempts() {
         if (!may_resend(failed)) co_return done;
         if (!pool().try_retry(failed.failure.code, retry_cost(failed))) co_return done;
     }
+}
+
+Signing ExchangeRun::signing() const {
+    return {.credentials = forwarder_.credentials_,
+            .max_chunk = forwarder_.settings_.aws_max_chunk,
+            .max_body = forwarder_.settings_.aws_max_body,
+            .wall_clock = forwarder_.wall_clock_};
 }
 
 Task<Result<void>> ExchangeRun::attempt() {
@@ -177,6 +193,7 @@ Task<Result<void>> ExchangeRun::acquire() {
         record_.cold = name_of(*stream_.cold);
     }
     if (client_gone_) co_return gone;
+    if (must_acquire_anew()) co_return co_await acquire();
     co_return Result<void>{};
 }
 
@@ -211,6 +228,7 @@ Task<Result<void>> ExchangeRun::exchange_messages() {
         was_too_early_ = repeat_confirmed_ = true;
         co_return Failure{Errc::stream_refused, Side::origin};
     }
+    if ((*head)->status == switching) co_return co_await switch_protocols(**head);
     final_head_received_ = true;
     record_.first_byte = forwarder_.loop_.now() - exchange_.started_at();
     record_.status = (*head)->status;
@@ -225,7 +243,7 @@ Task<Result<void>> ExchangeRun::exchange_messages() {
 
 Task<Result<http::ResponseHead*>> ExchangeRun::receive_final_head() {
     auto head = co_await receive_first_head();
-    while (head && (*head)->status < 200) {
+    while (head && (*head)->status < 200 && (*head)->status != switching) {
         if ((*head)->status != 100) {  // that is answered by us, and never asked for
             to_client(**head, request_id(), forwarder_.settings_.identity);
             const auto sent = co_await exchange_.send_interim(**head);
@@ -318,9 +336,13 @@ Task<void> ExchangeRun::answer(Failure failure) {
         exchange_.break_off();
         co_return;
     }
-    if (spoils_the_connection(failure.code)) exchange_.close_after_response();
+    // Streams of HTTP/2 cannot be taken for one another.
+    const bool is_shared = exchange_.head().version == http::Version::http_2;
+    if (spoils_the_connection(failure.code) && !is_shared) exchange_.close_after_response();
     const auto& via_name = forwarder_.settings_.identity.via_name;
-    co_await send_own(own_answer(failure, origin_text_, request_id(), via_name, outage));
+    auto own = own_answer(failure, origin_text_, request_id(), via_name, outage);
+    if (resigned_) resigned_->shape(failure, request_id(), own);
+    co_await send_own(std::move(own));
 }
 
 Task<void> ExchangeRun::send_own(OwnAnswer own) {
@@ -344,8 +366,8 @@ void ExchangeRun::log() {
     record_.host = without_userinfo(host_);
     record_.request_id = request_id();
     record_.origin = origin_text_;
-    record_.request_bytes = exchange_.request_bytes();
-    record_.response_bytes = exchange_.response_bytes();
+    record_.request_bytes += exchange_.request_bytes();  // beside a tunnel's
+    record_.response_bytes += exchange_.response_bytes();
     record_.total = forwarder_.loop_.now() - exchange_.started_at();
     const auto traceparent = head.fields.find(http::FieldId::traceparent);
     if (traceparent) record_.trace_id = trace_id_of(*traceparent);
@@ -356,6 +378,8 @@ void ExchangeRun::peer_closed() noexcept {
     client_gone_ = true;
     give_up_attempt(gone);
     if (doubted_) doubted_->abandon(gone);
+    if (dial_ != nullptr) dial_->abandon(gone);
+    if (tunnel_ != nullptr) tunnel_->cut(gone);
 }
 
 void ExchangeRun::give_up_attempt(const Failure& why) noexcept {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -9,6 +10,9 @@
 #include "nikawa/proxy/own_answer.hpp"
 #include "proxy/doubted_attempt.hpp"
 #include "proxy/request_body.hpp"
+#include "proxy/resigned_request.hpp"
+#include "proxy/tunnel.hpp"
+#include "proxy/tunnel_dial.hpp"
 
 namespace nikawa::proxy {
 
@@ -47,7 +51,19 @@ private:
     void doubted_answered() noexcept override { give_up_attempt({Errc::abandoned, Side::self}); }
     void give_up_attempt(const Failure& why) noexcept;
     [[nodiscard]] bool may_be_early() const;
-    [[nodiscard]] pool::OriginPool& pool() const { return forwarder_.pools_.pool_of(origin_); }
+    [[nodiscard]] pool::OriginPool& pool() const;
+
+    // Tunnels (tunnel_exchange.cpp)
+    Task<void> forward_connect();
+    Result<void> prepare_connect();
+    Task<Result<void>> connect();
+    void note_upgrade();
+    void pass_on_upgrade();
+    bool must_acquire_anew();
+    Task<Result<void>> switch_protocols(http::ResponseHead& head);
+    Task<Result<void>> run_tunnel(const http::ResponseHead& head, net::TunnelEnd& origin);
+
+    [[nodiscard]] Signing signing() const;
     void choose_request_id();
     [[nodiscard]] std::string_view request_id() const { return {id_.data(), id_bytes_}; }
 
@@ -71,6 +87,11 @@ private:
     bool repeat_confirmed_ = false;  // and has not had it there yet
     bool client_gone_ = false;
     bool final_head_received_ = false;
+    bool needs_http_1_1_ = false;  // the pool gave it a stream that cannot be upgraded
+    std::string upgrade_;          // the protocols that it asks to switch to
+    TunnelDial* dial_ = nullptr;   // while one is waited for
+    Tunnel* tunnel_ = nullptr;     // while it runs
+    std::unique_ptr<ResignedRequest> resigned_;  // nearly always there is no need
     RequestBody body_;
 };
 

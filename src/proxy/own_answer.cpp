@@ -29,15 +29,18 @@ constexpr Verdict verdict(Errc code) {
             return {400,
                     "http_request_error",
                     "Expected the origin's name followed by a marker label, as in "
-                    "'Host: api.example.com.ccnproxy-https' for https://api.example.com."};
+                    "'Host: api.example.com.ccnproxy-https' for https://api.example.com; or, with "
+                    "us as the HTTP proxy, a target 'http://api.example.com.ccnproxy-https/'. The "
+                    "operator can have plain names understood with --https-for and [map]."};
         case Errc::bad_version: return {505, "http_request_error", "Send an HTTP/1.1 request."};
         case Errc::bad_expectation:
             return {417, "http_request_error", "Send no Expect but '100-continue'."};
         case Errc::tunnel_refused:
-            return {501,
-                    "http_request_error",
+            return {403,
+                    "http_request_denied",
                     "Send plain HTTP and name the origin, as in "
-                    "'Host: api.example.com.ccnproxy-https' for https://api.example.com."};
+                    "'Host: api.example.com.ccnproxy-https' for https://api.example.com: that "
+                    "shares connections, which a tunnel cannot."};
         case Errc::tunnel_timed_out: return {504, "connection_timeout", ""};
         case Errc::signature_refused: return {403, "http_request_denied", ""};
         case Errc::signed_body_too_large:

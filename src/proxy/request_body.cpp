@@ -1,9 +1,12 @@
 #include "proxy/request_body.hpp"
 
+#include "nikawa/aws/refusal.hpp"
+
 namespace nikawa::proxy {
 namespace {
 
 constexpr Failure given_up{Errc::abandoned, Side::self};
+constexpr Failure full{Errc::memory_exhausted, Side::self};
 
 }  // namespace
 
@@ -13,15 +16,41 @@ Task<Result<void>> RequestBody::prefetch() {
     if (std::holds_alternative<http::NoBody>(framing) || (sized != nullptr && sized->bytes == 0)) {
         complete_ = true;
     }
-    if (!complete_) exchange_.ask_for_body();
-    if (complete_ || sized == nullptr || sized->bytes > replay_bytes_) co_return Result<void>{};
-    for (;;) {
-        const auto piece = co_await exchange_.receive_body();
-        if (!piece) co_return piece.error();
-        if (piece->empty()) break;
-        kept_.append(*piece);
-        share_.set(kept_.capacity());
+    if (complete_) co_return check_end();
+    exchange_.ask_for_body();
+    if (sized == nullptr || sized->bytes > replay_bytes_) co_return Result<void>{};
+    co_return co_await take_all(replay_bytes_);
+}
+
+Task<Result<Bytes>> RequestBody::hold(std::size_t most) {
+    const http::BodyFraming& framing = exchange_.request_framing();
+    const auto* sized = std::get_if<http::Sized>(&framing);
+    if (sized != nullptr && sized->bytes > most) {
+        co_return aws::failure_of(aws::Refusal::body_too_large);
     }
+    if (!std::holds_alternative<http::NoBody>(framing)) {
+        const auto taken = co_await take_all(most);
+        if (!taken) co_return taken.error();
+    }
+    co_return Bytes{kept_};
+}
+
+Task<Result<void>> RequestBody::take_all(std::size_t most) {
+    for (;;) {
+        const auto received = co_await exchange_.receive_body();
+        if (!received) co_return received.error();
+        if (received->empty()) break;
+        const auto piece = passed(*received);
+        if (!piece) co_return piece.error();
+        if (kept_.size() + piece->size() > most) {
+            co_return aws::failure_of(aws::Refusal::body_too_large);
+        }
+        kept_.append(*piece);
+        count_held();
+        if (kept_.size() > replay_bytes_ && memory_.is_full()) co_return full;
+    }
+    const auto ended = check_end();
+    if (!ended) co_return ended;
     complete_ = true;
     co_return Result<void>{};
 }
@@ -43,8 +72,8 @@ Task<void> RequestBody::stop() {
 
 Task<void> RequestBody::run() {
     const auto sent = co_await send(*stream_);
-    // The stream's own failures are told by the stream; a client's end it.
-    if (!sent && sent.error().side == Side::client) stream_->abandon(sent.error());
+    // The stream's own failures are told by the stream; others end it.
+    if (!sent && sent.error().side != Side::origin) stream_->abandon(sent.error());
     stream_ = nullptr;
     ended_.notify();
 }
@@ -57,13 +86,21 @@ Task<Result<void>> RequestBody::send(origin::OriginStream& stream) {
     while (!complete_) {
         // A stream that has answered takes what it is given and needs no more of it.
         if (stopped_) co_return given_up;
-        const auto piece = co_await exchange_.receive_body();
-        if (!piece) co_return piece.error();
-        if (piece->empty()) {
+        const auto received = co_await exchange_.receive_body();
+        if (!received) co_return received.error();
+        if (received->empty()) {
+            const auto ended = check_end();
+            if (!ended) co_return ended;
             complete_ = true;
             break;
         }
+        const auto piece = passed(*received);
+        if (!piece) co_return piece.error();
         keep(*piece);
+        if (piece->empty()) {  // of a chunk that is not whole yet
+            if (memory_.is_full()) co_return full;
+            continue;
+        }
         const auto sent = co_await stream.send_body(*piece);
         if (!sent) co_return sent;
     }
@@ -77,7 +114,25 @@ void RequestBody::keep(Bytes piece) {
         whole_ = false;
         std::string{}.swap(kept_);
     }
-    share_.set(kept_.capacity());
+    count_held();
+}
+
+// Valid until the next call.
+Result<Bytes> RequestBody::passed(Bytes piece) {
+    if (chunks_ == nullptr) return piece;
+    passed_.clear();
+    const auto fed = chunks_->feed(piece, passed_);
+    if (!fed) return fed.error();
+    return Bytes{passed_};
+}
+
+Result<void> RequestBody::check_end() const {
+    return chunks_ == nullptr ? Result<void>{} : chunks_->finish();
+}
+
+void RequestBody::count_held() {
+    const auto beside = chunks_ == nullptr ? 0 : chunks_->held_bytes() + passed_.capacity();
+    share_.set(kept_.capacity() + beside);
 }
 
 }  // namespace nikawa::proxy

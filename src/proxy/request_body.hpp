@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "nikawa/aws/chunk_resigner.hpp"
 #include "nikawa/base/memory_budget.hpp"
 #include "nikawa/client/client_exchange.hpp"
 #include "nikawa/loop/loop.hpp"
@@ -10,7 +11,8 @@
 namespace nikawa::proxy {
 
 /// The request body on its way from the client to one stream after another: what was taken from the
-/// client is kept, as long as it is little, so that a second attempt can send it again.
+/// client is kept, as long as it is little, so that a second attempt can send it again. Of a body
+/// that passes through an aws::ChunkResigner it is what came out that is kept and sent.
 class RequestBody {
 public:
     /// What it keeps, at most `replay_bytes`, is counted in `memory`.
@@ -21,6 +23,7 @@ public:
         : loop_(loop),
           exchange_(exchange),
           replay_bytes_(replay_bytes),
+          memory_(memory),
           share_(&memory),
           ended_(loop) {}
 
@@ -31,9 +34,17 @@ public:
     /// Whether everything taken from the client so far can be sent again.
     [[nodiscard]] bool is_whole() const { return whole_; }
 
+    /// Takes all of a body, of known size or not, that has at most `most` bytes. They are valid
+    /// until it is sent.
+    /// Errors: those of the client, signed_body_too_large, memory_exhausted.
+    Task<Result<Bytes>> hold(std::size_t most);
+
+    /// Has what is not taken yet pass through `chunks`, which outlives this.
+    void pass_through(aws::ChunkResigner& chunks) { chunks_ = &chunks; }
+
     /// Takes a small body of known size from the client before a stream is asked for: no stream
     /// waits for a client that dawdles, and any attempt can send all of it.
-    /// Errors: those of the client.
+    /// Errors: those of the client, and of the chunks that it passes through.
     Task<Result<void>> prefetch();
 
     /// Sends the body: what was kept, then the rest as it comes from the client.
@@ -49,12 +60,19 @@ public:
 
 private:
     Task<void> run();
+    Task<Result<void>> take_all(std::size_t most);
+    Result<Bytes> passed(Bytes piece);
+    [[nodiscard]] Result<void> check_end() const;
     void keep(Bytes piece);
+    void count_held();
 
     loop::Loop& loop_;
     client::ClientExchange& exchange_;
     std::size_t replay_bytes_;
+    MemoryBudget& memory_;
     std::string kept_;
+    aws::ChunkResigner* chunks_ = nullptr;
+    std::string passed_;  // of the piece received last, through chunks_
     BudgetShare share_;
     bool whole_ = true;                       // kept_ is all that was taken
     bool complete_ = false;                   // nothing more is to be taken

@@ -89,6 +89,16 @@ void add_via(FieldBlock& fields, http::Version received, std::string_view via_na
     fields.add("Via", entry.append(via_name));
 }
 
+// Nothing for a target that is none of ours.
+std::optional<mapping::HostForm> absolute_form(std::string_view target) {
+    const auto begins_with = [&](std::string_view scheme) {
+        return http::equal_ignoring_case(target.substr(0, scheme.size()), scheme);
+    };
+    if (begins_with("http://")) return mapping::HostForm::absolute;
+    if (begins_with("https://")) return mapping::HostForm::absolute_https;
+    return std::nullopt;
+}
+
 }  // namespace
 
 bool is_authority(std::string_view text) {
@@ -107,21 +117,22 @@ bool is_authority(std::string_view text) {
     return rest.starts_with(':') && port && *port >= 1 && *port <= 65535;
 }
 
-Result<void> normalize_target(http::RequestHead& head) {
+Result<mapping::HostForm> normalize_target(http::RequestHead& head) {
+    using mapping::HostForm;
     constexpr Failure bad_target{Errc::bad_head, Side::client};
-    constexpr std::string_view scheme = "http://";
     const std::string_view target = head.target;
     // CONNECT has a form of its own, and an answer that would turn a pooled connection into a
     // tunnel (RFC 9110 §9.3.6). A fragment is never sent (RFC 9112 §3.2).
     if (head.method == "CONNECT") return Failure{Errc::tunnel_refused, Side::client};
     if (target.find('#') != target.npos) return bad_target;
-    if (target.starts_with('/')) return {};
+    if (target.starts_with('/')) return HostForm::host_field;
     if (target == "*") {
         if (head.method != "OPTIONS") return bad_target;
-        return {};
+        return HostForm::host_field;
     }
-    if (!http::equal_ignoring_case(target.substr(0, scheme.size()), scheme)) return bad_target;
-    const auto rest = target.substr(scheme.size());
+    const auto form = absolute_form(target);
+    if (!form) return bad_target;
+    const auto rest = target.substr(target.find("//") + 2);
     const auto authority = rest.substr(0, rest.find_first_of("/?"));
     if (!is_authority(authority)) return bad_target;
     // The Host that is replaced is checked all the same (RFC 9112 §3.2).
@@ -134,7 +145,7 @@ Result<void> normalize_target(http::RequestHead& head) {
     if (path_and_query.empty() && head.method == "OPTIONS")
         target_now.assign(1, '*');  // RFC 9112 §3.2.4
     head.target = std::move(target_now);
-    return {};
+    return *form;
 }
 
 bool is_loop(const http::RequestHead& head, std::string_view via_name) {
@@ -156,9 +167,13 @@ void to_origin(http::RequestHead& head,
                std::string_view host,
                std::string_view request_id,
                const Identity& identity) {
+    // The one thing that TE says over HTTP/2 (RFC 9113 §8.2.2); gRPC's origins insist on it. We can
+    // pass trailers on whether or not the client wants them.
+    const bool takes_trailers = head.fields.lists(FieldId::te, "trailers");
     drop_hop_by_hop(head.fields, identity, [](const Field& field) {
         return field.id == FieldId::expect || field.id == FieldId::proxy_authorization;
     });
+    if (takes_trailers) head.fields.add("TE", "trailers");
     head.fields.set("Host", host);
     head.fields.set(identity.request_id_field, request_id);
     add_via(head.fields, head.version, identity.via_name);

@@ -60,7 +60,7 @@ HttpStats::HttpStats(std::size_t samples, std::size_t sampling_factor)
 void HttpStats::note(const ExchangeRecord& record) {
     ++figures_.exchanges;
     ++figures_.by_status[record.status < HttpFigures::statuses ? record.status : 0];
-    if (!is_sampled()) return;
+    if (record.is_tunnel || !is_sampled()) return;
     const TimeSample sample{record.time, record.total};
     if (figures_.samples.size() < most_samples_) {
         figures_.samples.push_back(sample);

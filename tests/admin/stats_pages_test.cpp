@@ -158,7 +158,15 @@ TEST_F(StatsPagesTest, FollowsTheTableOfWhatIsForUs) {
         {"/.api/stat", "localhost", false, false},
         {"/v1/.api/stats", "localhost", false, false},
         {"/?/.api/stats", "localhost", true, false},
+        // A plain name that is covered is the origin's, pages and all.
+        {"/.api/stats", "s3.amazonaws.com", false, false},
+        {"/.api/http-stats", "s3.amazonaws.com:3000", false, false},
+        {"/.api/stats", "db.example.com", false, false},
+        {"/.api/stats", "amazonaws.com", false, true},
     };
+    settings.host_rules.https_for = {http::HostPattern::parse("*.amazonaws.com").value()};
+    settings.host_rules.map = {
+        {http::HostPattern::parse("db.example.com").value(), http::Scheme::http}};
     for (const auto& row : rows) {
         SCOPED_TRACE(row.target + " " + row.host);
         settings.takes_every_host = row.takes_every_host;

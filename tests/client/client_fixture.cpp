@@ -99,14 +99,18 @@ void ClientFixture::disconnect() {
 }
 
 test::ScriptedPeer& ClientFixture::connect(const test::WireSettings& settings) {
+    auto stream = accept(settings);
+    return client.emplace(loop, std::move(stream));
+}
+
+std::unique_ptr<test::MemoryStream> ClientFixture::accept(const test::WireSettings& settings) {
     disconnect();
     auto pair = test::make_stream_pair(loop, settings);
     our_end = pair.near.get();
-    client.emplace(loop, std::move(pair.far));
-    connection =
-        std::make_unique<ClientConnection>(loop.loop(), std::move(pair.near), handler, limits);
+    connection = std::make_unique<ClientConnection>(
+        loop.loop(), std::move(pair.near), handler, limits, idle_listener);
     loop.spawn(serve());
-    return *client;
+    return std::move(pair.far);
 }
 
 bool ClientFixture::has_ended() {

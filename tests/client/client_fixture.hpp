@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,7 @@ public:
     std::uint64_t response_bytes = 0;
     ClientExchange* exchange = nullptr;  ///< while it runs
     std::optional<loop::Event> go_on;    ///< for answers that wait for the test
+    std::list<loop::Event> held;         ///< for those that do so at once, over HTTP/2
     loop::Loop* loop = nullptr;
 };
 
@@ -73,12 +75,16 @@ protected:
     /// Connects a client, in place of the one before.
     test::ScriptedPeer& connect(const test::WireSettings& settings = {});
 
+    /// The same for a client that is not a script; gives its end.
+    std::unique_ptr<test::MemoryStream> accept(const test::WireSettings& settings = {});
+
     /// Whether `run()` has returned, after running what is ready.
     [[nodiscard]] bool has_ended();
 
     test::TestLoop loop;
     FunctionHandler handler;
     ClientLimits limits;
+    IdleListener* idle_listener = nullptr;
     std::unique_ptr<ClientConnection> connection;
     test::MemoryStream* our_end = nullptr;
     std::optional<test::ScriptedPeer> client;

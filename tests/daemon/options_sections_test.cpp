@@ -81,6 +81,88 @@ TEST(OriginSection, IsRefusedWithTheLineAndWhatMayStandThere) {
     }
 }
 
+TEST(MapSection, SaysWhatHostsMean) {
+    std::vector<MapEntry> map;
+    const auto problem = add_map_entries(section_of("[map]\n"
+                                                    "*.example.com = https\n"
+                                                    "Old.example.net. = HTTP://app.test\n"
+                                                    "192.0.2.1 = http\n"
+                                                    "2001:db8::1 = \"https://[::1]:8443/\"\n"
+                                                    "* = http\n"),
+                                         map);
+    EXPECT_EQ(problem.text, "");
+    const auto hosts = [](const char* text) { return http::HostPattern::parse(text).value(); };
+    const mapping::MapEntry expected[] = {
+        {hosts("*.example.com"), http::Scheme::https, {}, {}},
+        {hosts("old.example.net"), http::Scheme::http, "app.test", 80},
+        {hosts("192.0.2.1"), http::Scheme::http, {}, {}},
+        {hosts("2001:db8::1"), http::Scheme::https, "::1", 8443},
+        {hosts("*"), http::Scheme::http, {}, {}},
+    };
+    ASSERT_EQ(map.size(), std::size(expected));
+    for (std::size_t i = 0; i < map.size(); ++i) {
+        SCOPED_TRACE(map[i].host);
+        const auto entry = map_entry(map[i]);
+        ASSERT_TRUE(entry);
+        EXPECT_EQ(entry->hosts, expected[i].hosts);
+        EXPECT_EQ(entry->scheme, expected[i].scheme);
+        EXPECT_EQ(entry->host, expected[i].host);
+        EXPECT_EQ(entry->port, expected[i].port);
+    }
+}
+
+TEST(MapSection, IsRefusedWithTheLineAndWhatMayStandThere) {
+    const std::string a_host =
+        ": must be a host without a port, such as api.example.com, *.example.com or 192.0.2.1";
+    const std::string an_origin =
+        ": must be https, http, or a URL https://host[:port] or http://host[:port] without a path";
+    const struct {
+        std::string_view text;
+        std::size_t line;
+        std::string problem;
+    } rows[] = {
+        {"\n[map a.test]", 2, "[map] takes no names; they stand below it: api.example.com = https"},
+        {"[map]\na.test:80 = https", 2, "[map] a.test:80" + a_host},
+        {"[map]\nhttps://a.test = https", 2, "[map] https://a.test" + a_host},
+        {"[map]\na.*.test = https", 2, "[map] a.*.test" + a_host},
+        {"[map]\na.test", 2, "[map] a.test = true" + an_origin},
+        {"[map]\na.test = b.test", 2, "[map] a.test = b.test" + an_origin},
+        {"[map]\na.test = HTTPS", 2, "[map] a.test = HTTPS" + an_origin},
+        {"[map]\na.test = https://b.test/v1", 2, "[map] a.test = https://b.test/v1" + an_origin},
+        {"[map]\na.test = https://b.test:0", 2, "[map] a.test = https://b.test:0" + an_origin},
+        {"[map]\na.test = [http, https]", 2, "[map] a.test = " + an_origin},
+        {"[map]\na.test = http\n\nA.TEST = https",
+         4,
+         "[map] A.TEST: would never count, for a.test stands above"},
+        {"[map]\n*.test = http\nb.a.test = https",
+         3,
+         "[map] b.a.test: would never count, for *.test stands above"},
+        {"[map]\n*.test = http\n*.a.test = https",
+         3,
+         "[map] *.a.test: would never count, for *.test stands above"},
+        {"[map]\n* = http\n*.test = https",
+         3,
+         "[map] *.test: would never count, for * stands above"},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.text);
+        std::vector<MapEntry> map;
+        const auto problem = add_map_entries(section_of(row.text), map);
+        EXPECT_EQ(problem.text, row.problem);
+        EXPECT_EQ(problem.line, row.line);
+    }
+}
+
+TEST(MapSection, TakesWhatStandsBelowAndIsNotCovered) {
+    std::vector<MapEntry> map;
+    const auto problem = add_map_entries(
+        section_of("[map]\na.a.test = http\n*.a.test = http\na.test = http\n*.test = http\n"
+                   "test = http\n* = http\n192.0.2.1 = http\n"),
+        map);
+    EXPECT_EQ(problem.text, "");
+    EXPECT_EQ(map.size(), 7);
+}
+
 class OriginFiles : public testing::Test {
 protected:
     std::string file(const std::string& name, std::string_view text) const {

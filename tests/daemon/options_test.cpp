@@ -138,6 +138,12 @@ TEST(ParseOptions, TakesValuesOfEveryKind) {
              return o.https_markers == std::vector<std::string>{"a", "b", "c"};
          }},
         {{"--http-marker="}, [](auto& o) { return o.http_markers.empty(); }},
+        {{"--https-for", "*.amazonaws.com", "192.0.2.1", "--https-for=api.example.com"},
+         [](auto& o) {
+             return o.https_for ==
+                    std::vector<std::string>{"*.amazonaws.com", "192.0.2.1", "api.example.com"};
+         }},
+        {{"--https-for=*"}, [](auto& o) { return o.https_for.size() == 1; }},
         {{"--resolver", "192.0.2.1", "[::1]:53", "192.0.2.2:5353", "::1"},
          [](auto& o) { return o.resolvers.size() == 4 && o.resolvers[1] == "[::1]:53"; }},
 
@@ -153,6 +159,10 @@ TEST(ParseOptions, TakesValuesOfEveryKind) {
              return o.deny_target == std::vector<std::string>{"private", "api.example.com"};
          }},
         {{"--allow-port", "443", "8000-8999"}, [](auto& o) { return o.allow_port.size() == 2; }},
+        {{"--connect-port", "443", "8000-8999"}, [](auto& o) { return o.connect_port.size() == 2; }},
+        {{"--connect-port", "none"}, [](auto& o) { return o.connect_port.empty(); }},
+        {{"--connect-port="}, [](auto& o) { return o.connect_port.empty(); }},
+        {{"--tunnel-timeout", "10m"}, [](auto& o) { return o.tunnel_timeout == 10min; }},
 
         {{"--upstream", "https://API.example.com."},
          [](auto& o) {
@@ -207,6 +217,8 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
         ": must be URLs http://host[:port] or https://host[:port] without a path";
     constexpr const char* an_address =
         ": must be an IPv4 or IPv6 address, such as 127.0.0.1 or ::1";
+    constexpr const char* hosts =
+        ": must be hosts without scheme and port, such as api.example.com or *.example.com";
     constexpr const char* labels = ": must be host labels of up to 63 letters, digits, - and _";
     constexpr const char* networks =
         ": must be networks such as 10.0.0.0/8 or 2001:db8::/32, addresses, loopback or private";
@@ -214,6 +226,8 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
         ": must be names such as api.example.com or *.example.com, networks such as 10.0.0.0/8, "
         "addresses, loopback or private";
     constexpr const char* ports = ": must be ports from 1 to 65535, or ranges such as 8000-8999";
+    constexpr const char* ports_or_none =
+        ": must be ports from 1 to 65535, or ranges such as 8000-8999, or none";
     constexpr const char* name_servers =
         ": must be addresses such as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53";
     const struct {
@@ -275,6 +289,8 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
         {"--allow-port=0", ports},
         {"--allow-port=9-8", ports},
         {"--allow-port=https", ports},
+        {"--connect-port=0", ports_or_none},
+        {"--connect-port=443,none", ports_or_none},
         {"--upstream=example.com", a_url},
         {"--upstream=ftp://example.com", a_url},
         {"--upstream=http://", a_url},
@@ -293,6 +309,12 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
         {"--resolver=192.0.2.1:0", name_servers},
         {"--resolver=192.0.2.1,x", name_servers},
         {"--http-marker=a.b", labels},
+        {"--https-for=https://a.test", hosts},
+        {"--https-for=a.test:443", hosts},
+        {"--https-for=a.*.test", hosts},
+        {"--https-for=*a.test", hosts},
+        {"--https-for=a..test", hosts},
+        {"--https-for=10.0.0.0/8", hosts},
         {"--https-marker=" + std::string(64, 'a'), labels},
         {"--request-id-field=X Request",
          ": must be a field name that has no other meaning: letters, digits and !#$%&'*+-.^_`|~"},
@@ -414,7 +436,15 @@ TEST_F(ConfigFile, IsRefusedWithItsNameAndLine) {
         {"help", ":1: help cannot stand in a file"},
         {"port = [1, 2]", ":1: port takes one value, not an array"},
         {"port = []", ":1: port takes one value, not an array"},
-        {"[server]", ":1: unknown section [server]; there is [origin PATTERN...]"},
+        {"[server]",
+         ":1: unknown section [server]; there are [origin PATTERN...] and "
+         "[map]"},
+        {"[map a]", ":1: [map] takes no names; they stand below it: api.example.com = https"},
+        {"[map]\na.test = ftp",
+         ":2: [map] a.test = ftp: must be https, http, or a URL "
+         "https://host[:port] or http://host[:port] without a path"},
+        {"[map]\na.test = https\n[origin b.test]\n[map]\n\nA.test. = http",
+         ":6: [map] A.test.: would never count, for a.test stands above"},
         {"http-marker = [a, b.c]",
          ":1: http-marker = a,b.c: must be host labels of up to 63 letters, digits, - and _"},
     };
@@ -422,6 +452,27 @@ TEST_F(ConfigFile, IsRefusedWithItsNameAndLine) {
         const auto path = file(row.text);
         EXPECT_EQ(refusal({"--config", path}), path + row.refusal);
     }
+}
+
+TEST_F(ConfigFile, NamesOriginsOfPlainHosts) {
+    const auto path = file(
+        "https-for = [\"*.amazonaws.com\", api.example.com]\n"
+        "[map]\n"
+        "db.example.com = https://db.internal.example.net:8443\n"
+        "[origin a.test]\n"
+        "[map]  # once more\n"
+        "*.example.com = \"http\"\n");
+    const auto options = accepted({"--config", path});
+    EXPECT_EQ(options.https_for, (std::vector<std::string>{"*.amazonaws.com", "api.example.com"}));
+    EXPECT_EQ(options.map,
+              (std::vector<MapEntry>{{"db.example.com", "https://db.internal.example.net:8443"},
+                                     {"*.example.com", "http"}}));
+
+    const auto marked = file("[map]\na.ccnproxy.test = https\n");
+    EXPECT_EQ(
+        refusal({"--config", marked}),
+        "[map] a.ccnproxy.test: would never count, for the marker ccnproxy in it says already "
+        "which origin is meant");
 }
 
 TEST_F(ConfigFile, MustBeReadable) {
@@ -468,6 +519,9 @@ TEST_F(CheckTest, FindsWhatIsWrongWithFilesAsAStartDoes) {
         {"--max-request-line-bytes=128k",
          ": must not be more than --max-head-bytes=65536, of which the line is a part"},
         {"--http-marker=CCNproxy-ssl", ": is also an --https-marker; it can mean only one"},
+        {"--https-for=*.a.test.CCNproxy-https",
+         ": would never count, for the marker ccnproxy-https in it says already which origin is "
+         "meant"},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.option);

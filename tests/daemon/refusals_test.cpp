@@ -137,7 +137,9 @@ protected:
 
     Task<void> serve(std::unique_ptr<net::ByteStream> stream, net::IpAddress client) {
         OpenConnection one{open, *limits.take(client)};
-        client::ClientConnection connection{loop.loop(), std::move(stream), handler, {}, &one};
+        const client::ClientLimits no_limits;
+        client::ClientConnection connection{
+            loop.loop(), std::move(stream), handler, no_limits, &one};
         one.begin(connection);
         co_await connection.run();
     }

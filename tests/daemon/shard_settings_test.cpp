@@ -63,6 +63,35 @@ TEST(ShardSettings, LetThePagesKnowWhichHostsAreOrigins) {
     EXPECT_TRUE(shard_settings(options, {}).pages.takes_every_host);
 }
 
+TEST(ShardSettings, CarryWhatPlainHostsMean) {
+    Options options;
+    options.https_for = {"*.amazonaws.com"};
+    options.map = {{"a.test", "http"}, {"b.test", "https://c.test"}};
+    const auto settings = shard_settings(options, {});
+    const auto& rules = settings.forwarder.host_rules;
+    ASSERT_EQ(rules.https_for.size(), 1U);
+    EXPECT_TRUE(rules.https_for[0].matches("s3.amazonaws.com"));
+    ASSERT_EQ(rules.map.size(), 2U);
+    EXPECT_TRUE(rules.map[0].hosts.matches("a.test"));
+    EXPECT_EQ(rules.map[0].scheme, http::Scheme::http);
+    EXPECT_EQ(rules.map[1].host, "c.test");
+    EXPECT_EQ(settings.pages.host_rules.https_for, rules.https_for);
+    EXPECT_EQ(settings.pages.host_rules.map.size(), 2U);
+}
+
+TEST(ShardSettings, CarryWhatTunnelsMayBe) {
+    Options options;
+    const auto usual = shard_settings(options, {}).forwarder;
+    EXPECT_TRUE(usual.connect_ports.contains(443));
+    EXPECT_FALSE(usual.connect_ports.contains(80));
+    EXPECT_EQ(usual.tunnel_timeout, 1h);
+    options.connect_port = {};
+    options.tunnel_timeout = 5min;
+    const auto settings = shard_settings(options, {}).forwarder;
+    EXPECT_TRUE(settings.connect_ports.empty());
+    EXPECT_EQ(settings.tunnel_timeout, 5min);
+}
+
 TEST(ClientLimits, LetADeniedClientStayForSecondsOnly) {
     const auto denied = limits_of_denied({.head = {},
                                           .body_bytes = 100,
@@ -93,6 +122,12 @@ TEST(TargetSettings, CarryTheOptionsAndTrustTheUpstream) {
     const http::Origin upstream{http::Scheme::http, "app.test", 8080};
     options.upstream = upstream;
     EXPECT_EQ(target_settings(options, {}).trusted, std::vector{upstream});
+
+    // What an entry of the map names is named by the operator, too; what it lets the client name,
+    // not.
+    options.map = {{"db.test", "https://10.0.0.1:8443"}, {"*.test", "https"}};
+    const http::Origin mapped{http::Scheme::https, "10.0.0.1", 8443};
+    EXPECT_EQ(target_settings(options, {}).trusted, (std::vector{upstream, mapped}));
 }
 
 }  // namespace

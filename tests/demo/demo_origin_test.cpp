@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "demo/blocking_peer.hpp"
-#include "demo/h2_client.hpp"
 #include "demo/timed_request.hpp"
+#include "support/h2_client.hpp"
 
 namespace nikawa::demo {
 namespace {
@@ -52,7 +52,7 @@ public:
     }
 
     std::string get() {
-        const auto stream = client_.request("GET");
+        const auto stream = client_.request(test::H2Client::head("GET"));
         while (!client_.response(stream).complete) {
             const std::string out = client_.to_send();
             if (!out.empty()) SSL_write(ssl_.get(), out.data(), static_cast<int>(out.size()));
@@ -67,7 +67,7 @@ public:
 private:
     BlockingPeer peer_;
     Ssl ssl_;
-    H2Client client_;
+    test::H2Client client_;
 };
 
 TEST_F(DemoOriginTest, AnswersOverHttp2OnConnectionsThatStayOpenSideBySide) {

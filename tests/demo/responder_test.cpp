@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "demo/h2_client.hpp"
+#include "support/h2_client.hpp"
 
 namespace nikawa::demo {
 namespace {
@@ -58,7 +58,7 @@ TEST(H1Responder, RefusesWhatIsNotHttp) {
 }
 
 /// Lets both ends talk until neither has anything to say.
-void converse(H2Client& client, Responder& origin) {
+void converse(test::H2Client& client, Responder& origin) {
     std::string to_client;
     ASSERT_EQ(origin.take({}, to_client), Then::go_on);
     for (;;) {
@@ -70,15 +70,16 @@ void converse(H2Client& client, Responder& origin) {
 }
 
 TEST(H2Responder, AnswersStreamsThatAreOpenAtOnce) {
-    H2Client client;
-    const auto get = client.request("GET");
-    const auto head = client.request("HEAD");
-    const auto post = client.request("POST", true);
+    test::H2Client client;
+    const auto get = client.request(test::H2Client::head("GET"));
+    const auto head = client.request(test::H2Client::head("HEAD"));
+    const auto post = client.request(test::H2Client::head("POST"), test::H2Client::More::yes);
+    client.send(post, "x", test::H2Client::More::no);
     converse(client, *make_h2_responder());
 
     for (const auto stream : {get, head, post}) {
         EXPECT_EQ(client.response(stream).status, "200");
-        EXPECT_EQ(client.response(stream).length, "32");
+        EXPECT_EQ(client.response(stream).field("content-length"), "32");
         EXPECT_TRUE(client.response(stream).complete);
     }
     EXPECT_EQ(client.response(get).body, "hello from demo.example over h2\n");
@@ -87,8 +88,8 @@ TEST(H2Responder, AnswersStreamsThatAreOpenAtOnce) {
 }
 
 TEST(H2Responder, SendsOnAsTheClientsWindowOpens) {
-    H2Client client{5};
-    const auto stream = client.request("GET");
+    test::H2Client client{5};
+    const auto stream = client.request(test::H2Client::head("GET"));
     converse(client, *make_h2_responder());
     EXPECT_EQ(client.response(stream).body, "hello from demo.example over h2\n");
     EXPECT_TRUE(client.response(stream).complete);

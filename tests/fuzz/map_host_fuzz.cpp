@@ -1,3 +1,7 @@
+#include <arpa/inet.h>
+
+#include <array>
+#include <cstring>
 #include <string>
 
 #include "fuzz/fuzz_target.hpp"
@@ -6,8 +10,16 @@
 namespace nikawa::fuzz {
 namespace {
 
-/// A name that a resolver, SNI and a Host field take as it is.
-void require_host(Bytes host) {
+using mapping::HostForm;
+
+/// An IPv6 address by its one text, or a name that a resolver, SNI and a Host field take as it is.
+void require_host(const std::string& host) {
+    in6_addr address{};
+    if (inet_pton(AF_INET6, host.c_str(), &address) == 1) {
+        std::array<char, INET6_ADDRSTRLEN> text{};
+        inet_ntop(AF_INET6, &address, text.data(), text.size());
+        return require(host == text.data());
+    }
     require(!host.empty() && host.size() <= 253);
     std::size_t label_bytes = 0;
     for (const char c : host) {
@@ -22,24 +34,57 @@ void require_host(Bytes host) {
     require(label_bytes > 0);
 }
 
+const mapping::HostRules& rules() {
+    const auto hosts = [](const char* text) { return http::HostPattern::parse(text).value(); };
+    static const mapping::HostRules all{
+        .map = {{hosts("*.m"), http::Scheme::https, {}, {}},
+                {hosts("n"), http::Scheme::http, "o.example", 8080}},
+        .https_for = {hosts("*.s"), hosts("::1")},
+        .own_ports = {3000}};
+    return all;
+}
+
+/// What was found is found again by its own text, and the markers say it of any name.
+void require_to_be_found_again(const http::Origin& origin) {
+    const bool is_https = origin.scheme == http::Scheme::https;
+    const auto form = is_https ? HostForm::absolute_https : HostForm::absolute;
+    const auto again = mapping::map_host(origin.authority(), mapping::HostRules{}, form);
+    // A name may hold a marker, which had been followed by another one.
+    if (origin.host.find("ccnproxy") == std::string::npos) require(again && *again == origin);
+    if (origin.host.find(':') != std::string::npos || origin.port == 3000) return;
+
+    const std::string marked =
+        origin.host + (is_https ? ".ccnproxy-https:" : ".ccnproxy:") + std::to_string(origin.port);
+    for (const auto any : {HostForm::host_field, HostForm::absolute, HostForm::absolute_https}) {
+        const auto by_marker = mapping::map_host(marked, rules(), any);
+        require(by_marker && *by_marker == origin);
+    }
+}
+
 }  // namespace
 }  // namespace nikawa::fuzz
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace nikawa;
-    const mapping::HostRules rules{.own_ports = {3000}};
-    const auto origin = mapping::map_host(fuzz::text(data, size), rules);
-    if (!origin) {
-        fuzz::require(origin.error() == Failure{Errc::bad_host, Side::client});
-        return 0;
+    using mapping::HostForm;
+    const auto host = fuzz::text(data, size);
+    std::size_t taken = 0;
+    for (const auto form : {HostForm::host_field, HostForm::absolute, HostForm::absolute_https}) {
+        const auto origin = mapping::map_host(host, fuzz::rules(), form);
+        if (!origin) {
+            fuzz::require(origin.error() == Failure{Errc::bad_host, Side::client});
+            continue;
+        }
+        ++taken;
+        fuzz::require_host(origin->host);
+        fuzz::require(origin->port != 0);
+        if (form == HostForm::host_field) fuzz::require(origin->port != 3000);
+        fuzz::require_to_be_found_again(*origin);
     }
-    fuzz::require_host(origin->host);
-    fuzz::require(origin->port != 0 && origin->port != 3000);
-
-    const bool secure = origin->scheme == http::Scheme::https;
-    const std::string field =
-        origin->host + (secure ? ".ccnproxy-https:" : ".ccnproxy:") + std::to_string(origin->port);
-    const auto again = mapping::map_host(field, rules);
-    fuzz::require(again && *again == *origin);
+    // What a Host field may say an absolute target may, too, and those say the same of what is a
+    // host.
+    const bool in_a_field =
+        mapping::map_host(host, fuzz::rules(), HostForm::host_field).has_value();
+    fuzz::require(taken == 0 || taken == 2 + (in_a_field ? 1U : 0U));
     return 0;
 }

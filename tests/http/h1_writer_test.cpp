@@ -50,6 +50,26 @@ TEST(AppendRequestHead, WritesTheFieldsAsTheyStand) {
     EXPECT_EQ(request(head, NoBody{}), "POST /a?b=%20c HTTP/1.1\r\n\r\n");
 }
 
+TEST(AppendRequestHead, WritesWhatCameOverHttp2AsHttp11Does) {
+    RequestHead head;
+    head.method = "POST";
+    head.target = "/";
+    head.version = Version::http_2;
+    head.fields.add("Host", "a.example");
+    head.fields.add("x-amz-date", "today");
+    head.fields.add("te", "trailers");  // for origins over HTTP/2
+    EXPECT_EQ(request(head, Sized{0}),
+              "POST / HTTP/1.1\r\nHost: a.example\r\nX-Amz-Date: today\r\n\r\n");
+}
+
+// RFC 9113 §8.1: a response may end with its head.
+TEST(AppendResponseHead, SaysALengthThatIsKnownAndWasNotSaid) {
+    auto head = ok();
+    EXPECT_EQ(response(head, Sized{0}), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    head.fields.add("Content-Length", "0");
+    EXPECT_EQ(response(head, Sized{0}), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+}
+
 TEST(AppendResponseHead, AddsTheFraming) {
     EXPECT_EQ(response(ok(), NoBody{}), "HTTP/1.1 200 OK\r\n\r\n");
     EXPECT_EQ(response(ok(), Chunked{}), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");

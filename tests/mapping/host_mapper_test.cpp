@@ -13,15 +13,17 @@ constexpr auto https = http::Scheme::https;
 constexpr auto plain = http::Scheme::http;
 
 struct Row {
-    std::string host_field;
+    std::string host;
     std::optional<http::Origin> origin;  // nullopt: answered with 400
 };
 
 template <std::size_t count>
-void expect_rows(const Row (&rows)[count], const HostRules& rules) {
+void expect_rows(const Row (&rows)[count],
+                 const HostRules& rules,
+                 HostForm form = HostForm::host_field) {
     for (const Row& row : rows) {
-        SCOPED_TRACE(row.host_field);
-        const auto got = map_host(row.host_field, rules);
+        SCOPED_TRACE(row.host);
+        const auto got = map_host(row.host, rules, form);
         ASSERT_EQ(got.has_value(), row.origin.has_value());
         if (got) {
             EXPECT_EQ(*got, *row.origin);
@@ -163,6 +165,172 @@ TEST(MapHost, TakesTheMarkersOfTheRules) {
         {"a.ccnproxy", std::nullopt},
     };
     expect_rows(rows, rules);
+}
+
+http::HostPattern pattern(std::string_view text) { return http::HostPattern::parse(text).value(); }
+
+TEST(MapHost, TakesTheHttpsOriginOfWhatHttpsForCovers) {
+    HostRules rules;
+    rules.own_ports = {3000, 8443};
+    for (const char* text : {"*.amazonaws.com", "api.example.com", "192.0.2.1", "2001:db8::1"}) {
+        rules.https_for.push_back(pattern(text));
+    }
+    const Row in_either_form[] = {
+        {"s3.amazonaws.com", to(https, "s3.amazonaws.com", 443)},
+        {"my_bucket.s3.eu-west-1.amazonaws.com",
+         to(https, "my_bucket.s3.eu-west-1.amazonaws.com", 443)},
+        {"S3.AmazonAWS.com.", to(https, "s3.amazonaws.com", 443)},
+        {"api.example.com", to(https, "api.example.com", 443)},
+        {"192.0.2.1", to(https, "192.0.2.1", 443)},
+        {"[2001:db8::1]", to(https, "2001:db8::1", 443)},
+        {"[2001:DB8:0:0::1]:80", to(https, "2001:db8::1", 443)},
+        // The default port of the http name is that of the https origin; others are what they say.
+        {"s3.amazonaws.com:80", to(https, "s3.amazonaws.com", 443)},
+        {"s3.amazonaws.com.:080", to(https, "s3.amazonaws.com", 443)},
+        {"s3.amazonaws.com:443", to(https, "s3.amazonaws.com", 443)},
+        {"s3.amazonaws.com:9000", to(https, "s3.amazonaws.com", 9000)},
+        // A marker says it already.
+        {"s3.amazonaws.com.ccnproxy", to(plain, "s3.amazonaws.com", 80)},
+        {"s3.amazonaws.com.ccnproxy-https:80", to(https, "s3.amazonaws.com", 80)},
+        {"other.example.ccnproxy-https", to(https, "other.example", 443)},
+        {"api.example.com.ccnproxy.amazonaws.com", to(plain, "api.example.com", 80)},
+        // What is no host is none here, too.
+        {"s3..amazonaws.com", std::nullopt},
+        {".amazonaws.com", std::nullopt},
+        {"a b.amazonaws.com", std::nullopt},
+        {"user@s3.amazonaws.com", std::nullopt},
+        {"s3.amazonaws.com,evil.example", std::nullopt},
+        {"s3.amazonaws.com..", std::nullopt},
+        {"s3.amazonaws.com:", std::nullopt},
+        {"s3.amazonaws.com:0", std::nullopt},
+        {"s3.amazonaws.com:65536", std::nullopt},
+        {"s3.amazonaws.com:80:80", std::nullopt},
+        {"[2001:db8::1", std::nullopt},
+        {"[2001:db8::1]80", std::nullopt},
+        {"[2001:db8::1]:", std::nullopt},
+        {"[2001:db8::1%25eth0]", std::nullopt},
+        {"2001:db8::1", std::nullopt},
+        {"[s3.amazonaws.com]", std::nullopt},
+        {"[192.0.2.1]", std::nullopt},
+        {"[]", std::nullopt},
+    };
+    expect_rows(in_either_form, rules, HostForm::host_field);
+    expect_rows(in_either_form, rules, HostForm::absolute);
+
+    // A Host that names our port names us, and so says nothing of the origin's.
+    const Row fields[] = {
+        {"s3.amazonaws.com:3000", to(https, "s3.amazonaws.com", 443)},
+        {"[2001:db8::1]:8443", to(https, "2001:db8::1", 443)},
+        {"amazonaws.com", std::nullopt},
+        {"notamazonaws.com", std::nullopt},
+        {"www.example.com", std::nullopt},
+        {"192.0.2.2", std::nullopt},
+        {"192.0.2.1.example", std::nullopt},
+    };
+    expect_rows(fields, rules, HostForm::host_field);
+    const Row targets[] = {
+        {"s3.amazonaws.com:3000", to(https, "s3.amazonaws.com", 3000)},
+        {"s3.amazonaws.com.ccnproxy-https:3000", to(https, "s3.amazonaws.com", 443)},
+        {"amazonaws.com", to(plain, "amazonaws.com", 80)},
+    };
+    expect_rows(targets, rules, HostForm::absolute);
+
+    rules.own_ports.clear();
+    const Row as_chocon[] = {{"s3.amazonaws.com:3000", to(https, "s3.amazonaws.com", 3000)}};
+    expect_rows(as_chocon, rules, HostForm::host_field);
+}
+
+TEST(MapHost, TakesTheOriginOfTheAbsoluteTarget) {  // RFC 9112 §3.2.2
+    HostRules rules;
+    rules.own_ports = {3000};
+    const Row rows[] = {
+        {"www.example.com", to(plain, "www.example.com", 80)},
+        {"WWW.Example.com.:8080", to(plain, "www.example.com", 8080)},
+        {"www.example.com:443", to(plain, "www.example.com", 443)},
+        {"www.example.com:3000", to(plain, "www.example.com", 3000)},
+        {"localhost", to(plain, "localhost", 80)},
+        {"192.0.2.1:8080", to(plain, "192.0.2.1", 8080)},
+        {"[::1]:8080", to(plain, "::1", 8080)},
+        {"[2001:DB8:0:0:0:0:0:1]", to(plain, "2001:db8::1", 80)},
+        {"[::FFFF:192.0.2.1]", to(plain, "::ffff:192.0.2.1", 80)},
+        {"api.example.com.ccnproxy-https", to(https, "api.example.com", 443)},
+        {"api.example.com.ccnproxy-https:8443", to(https, "api.example.com", 8443)},
+        {"", std::nullopt},
+        {".", std::nullopt},
+        {"ccnproxy-https", std::nullopt},
+        {"ccnproxy.example.com", std::nullopt},
+        {std::string(63, 'a') + "a", std::nullopt},
+        {"[1:2]", std::nullopt},
+        {"www.example.com/", std::nullopt},
+    };
+    expect_rows(rows, rules, HostForm::absolute);
+}
+
+TEST(MapHost, TakesAnAbsoluteTargetOfHttpsAtItsWord) {
+    HostRules rules;
+    rules.map = {{pattern("plain.example"), plain, {}, {}}};
+    rules.https_for = {pattern("*.amazonaws.com")};
+    const Row rows[] = {
+        {"www.example.com", to(https, "www.example.com", 443)},
+        {"www.example.com:443", to(https, "www.example.com", 443)},
+        {"www.example.com:80", to(https, "www.example.com", 80)},
+        {"s3.amazonaws.com:80", to(https, "s3.amazonaws.com", 80)},
+        {"[::1]:8443", to(https, "::1", 8443)},
+        // Who writes a marker, or a rule, means it.
+        {"www.example.com.ccnproxy", to(plain, "www.example.com", 80)},
+        {"plain.example", to(plain, "plain.example", 80)},
+        {"plain.example:443", to(plain, "plain.example", 80)},
+        {"plain.example:8080", to(plain, "plain.example", 8080)},
+    };
+    expect_rows(rows, rules, HostForm::absolute_https);
+}
+
+TEST(MapHost, TakesTheFirstEntryOfTheMapThatMatches) {
+    HostRules rules;
+    rules.own_ports = {3000};
+    rules.https_for = {pattern("*.example.com")};
+    rules.map = {
+        {pattern("db.example.com"), https, "db.internal.example.net", 8443},
+        {pattern("old.example.com"), plain, {}, {}},
+        {pattern("*.old.example.com"), plain, "old.internal.example.net", {}},
+        {pattern("*.secure.example"), https, {}, {}},
+        {pattern("*.example.com"), https, {}, 4433},
+        {pattern("192.0.2.1"), https, "::1", 1},
+    };
+    const Row in_either_form[] = {
+        // The entry's port wins, whatever is named.
+        {"db.example.com", to(https, "db.internal.example.net", 8443)},
+        {"DB.example.com.:9000", to(https, "db.internal.example.net", 8443)},
+        {"api.example.com:3001", to(https, "api.example.com", 4433)},
+        {"192.0.2.1:80", to(https, "::1", 1)},
+        // Else that which is named, if it says anything.
+        {"old.example.com", to(plain, "old.example.com", 80)},
+        {"old.example.com:443", to(plain, "old.example.com", 443)},
+        {"a.old.example.com:8080", to(plain, "old.internal.example.net", 8080)},
+        {"a.secure.example:80", to(https, "a.secure.example", 443)},
+        {"a.secure.example", to(https, "a.secure.example", 443)},
+        {"db.example.com:0", std::nullopt},
+        {"db.example.com.ccnproxy", to(plain, "db.example.com", 80)},
+    };
+    expect_rows(in_either_form, rules, HostForm::host_field);
+    expect_rows(in_either_form, rules, HostForm::absolute);
+
+    const Row fields[] = {{"a.secure.example:3000", to(https, "a.secure.example", 443)},
+                          {"old.example.com:3000", to(plain, "old.example.com", 80)},
+                          {"secure.example", std::nullopt}};
+    expect_rows(fields, rules, HostForm::host_field);
+}
+
+TEST(MapHost, HoldsTheLimitsOfNamesWithoutAMarkerToo) {
+    const std::string label(63, 'a');
+    const std::string name = label + '.' + label + '.' + label + '.' + std::string(61, 'b');
+    const Row rows[] = {
+        {name, to(plain, name, 80)},
+        {name + '.', to(plain, name, 80)},
+        {name + 'b', std::nullopt},
+        {'a' + label, std::nullopt},
+    };
+    expect_rows(rows, HostRules{}, HostForm::absolute);
 }
 
 }  // namespace

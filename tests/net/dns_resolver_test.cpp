@@ -64,11 +64,14 @@ TEST_F(DnsResolverTest, AnswersAddressesWithoutAsking) {
     EXPECT_EQ(addresses_of("2001:db8::1"), Texts{"2001:db8::1"});
 }
 
-TEST_F(DnsResolverTest, ReadsTheHostsFile) {
-    const auto addresses = addresses_of("localhost");
-    EXPECT_NE(std::find(addresses.begin(), addresses.end(), "127.0.0.1"), addresses.end());
+TEST_F(DnsResolverTest, KnowsLocalhostItself) {  // RFC 6761 §6.3
+    dns.add("localhost", "192.0.2.1", 30);
+    dns.add("notlocalhost", "192.0.2.1", 30);
+    EXPECT_EQ(addresses_of("localhost"), (Texts{"127.0.0.1", "::1"}));
+    EXPECT_EQ(addresses_of("app.localhost"), (Texts{"127.0.0.1", "::1"}));
+    EXPECT_TRUE(resolver.keep_fresh("localhost").is_none());
     EXPECT_EQ(dns.queries("localhost"), 0);
-    EXPECT_TRUE(is_remembered("localhost", 59s));
+    EXPECT_EQ(addresses_of("notlocalhost"), Texts{"192.0.2.1"});
 }
 
 TEST_F(DnsResolverTest, FindsAddressesOfBothFamilies) {
@@ -257,12 +260,6 @@ TEST_F(KeepFreshTest, DoesNothingForAddresses) {
     EXPECT_FALSE(resolver.has_left("192.0.2.1", ip("192.0.2.1")));
 }
 
-TEST_F(KeepFreshTest, LooksIntoTheHostsFileNowAndThen) {
-    resolver.keep_fresh("localhost");
-    EXPECT_EQ(resolver.keep_fresh("localhost"), Deadline{loop.now() + 48s});
-    EXPECT_FALSE(resolver.has_left("localhost", ip("127.0.0.1")));
-}
-
 TEST_F(KeepFreshTest, NoticesThatAnAddressHasLeft) {
     DnsResolver strict{event_loop, {.servers = {dns.address()}, .grace = 0s}};
     dns.add("origin.test", "192.0.2.1", 30);
@@ -309,6 +306,18 @@ TEST_F(SystemFileTest, AChangeMovesAllQueriesToTheNewServers) {
     run_until([&] { return on_its_way.is_done() && third->is_done(); });
     EXPECT_EQ(texts(third->take()), Texts{"192.0.2.3"});
     EXPECT_EQ(texts(on_its_way.take()), Texts{"192.0.2.2"});
+}
+
+TEST_F(SystemFileTest, ReadsTheHostsFile) {
+    name_server("127.0.0.1");
+    DnsResolver system{event_loop, {.servers = {}, .system_file = file, .system_port = dns.port()}};
+    const auto addresses = texts(await(system.resolve("localhost", Deadline::none())));
+    EXPECT_NE(std::find(addresses.begin(), addresses.end(), "127.0.0.1"), addresses.end());
+    EXPECT_EQ(dns.queries("localhost"), 0);
+    const auto asked_again = resolve_later(system, "localhost", 11s);  // a life of 60 s
+    EXPECT_TRUE(asked_again->is_done());
+    EXPECT_EQ(system.keep_fresh("localhost"), Deadline{loop.now() + 37s});
+    EXPECT_FALSE(system.has_left("localhost", ip("127.0.0.1")));
 }
 
 TEST_F(SystemFileTest, GoesOnWhileTheFileIsMissing) {

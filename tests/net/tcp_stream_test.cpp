@@ -100,6 +100,25 @@ TEST_F(TcpStreamTest, AbortIsSeenAsAResetAndNotAsAnEnd) {
     EXPECT_EQ(end.error.message(), "Connection reset by peer");
 }
 
+// What the poller calls a hang-up then is no broken connection: what came before is still unread.
+TEST_F(TcpStreamTest, TwoEndsInGoodOrderAreNoHangUp) {
+    struct Peer final : PeerCloseListener {
+        void peer_closed() noexcept override { is_closed = true; }
+        void peer_ended() noexcept override { has_ended = true; }
+        bool is_closed = false;
+        bool has_ended = false;
+    } peer;
+    ours->watch_peer(&peer);
+    ours->shutdown_send();
+    await(send_all(*theirs, "last words"));
+    theirs->shutdown_send();
+    run_until([&] { return peer.has_ended; });
+    EXPECT_FALSE(peer.is_closed);
+    const auto received = await(receive_all(*ours));
+    EXPECT_EQ(received.bytes, "last words");
+    EXPECT_EQ(received.end.state, State::end);
+}
+
 TEST_F(TcpStreamTest, WakeWakesWithoutAnythingHavingHappened) {
     Pending<bool> woken{loop, wait_once(*ours)};
     settle();

@@ -33,6 +33,37 @@ TEST_F(TlsStreamTest, OffersNoHttp2WhenToldSo) {
     EXPECT_EQ(ours->protocol(), Protocol::http_1_1);
 }
 
+TEST_F(TlsStreamTest, OffersNoHttp2ForOneConnectionWhenToldSo) {
+    establish("origin.test", DialMode::http_1_1);
+    EXPECT_EQ(ours->protocol(), Protocol::http_1_1);
+    EXPECT_EQ(theirs->protocol(), Protocol::http_1_1);
+    establish();
+    EXPECT_EQ(ours->protocol(), Protocol::http_2);
+}
+
+TEST_F(TlsStreamTest, ResumesASessionInItsOwnProtocolAlone) {
+    const auto establish_and_read = [this](DialMode mode) {
+        establish("origin.test", mode);
+        await(send_all(*theirs, "tickets come before this"));
+        await(receive(*ours, 24));
+        return ours->is_resumed();
+    };
+    EXPECT_FALSE(establish_and_read(DialMode::plain));
+    EXPECT_FALSE(establish_and_read(DialMode::http_1_1));
+    EXPECT_TRUE(establish_and_read(DialMode::http_1_1));
+    EXPECT_TRUE(establish_and_read(DialMode::plain));
+}
+
+TEST_F(TlsStreamTest, AbortIsSeenAsAResetAndNotAsAnEnd) {
+    establish();
+    await(send_all(*ours, "some of it"));
+    await(receive(*theirs, 10));
+    ours->abort();
+    const auto received = await(receive_all(*theirs));
+    EXPECT_EQ(received.end.state, State::failed);
+    EXPECT_EQ(received.end.error.message(), "Connection reset by peer");
+}
+
 TEST_F(TlsStreamTest, AcceptsTheCertificateOfAnAddress) {
     identity = identity_of("127.0.0.1");
     establish("127.0.0.1");

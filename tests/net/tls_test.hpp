@@ -34,12 +34,12 @@ protected:
     };
 
     // A client that trusts the server's certificate, unless made otherwise before.
-    void connect(const std::string& host = "origin.test") {
+    void connect(const std::string& host = "origin.test", DialMode mode = DialMode::plain) {
         if (!server) server.emplace(identity, std::vector{Protocol::http_2, Protocol::http_1_1});
         if (!client) client.emplace(trust_in(identity), TlsSettings{});
         auto [our_fd, their_fd] = connected_pair();
         their_raw_fd = UniqueFd{::dup(their_fd.get())};
-        ours = client->open(event_loop, std::move(our_fd), {}, origin(host));
+        ours = client->open(event_loop, std::move(our_fd), {}, origin(host), mode);
         theirs = server->open(event_loop, std::move(their_fd));
     }
 
@@ -54,8 +54,8 @@ protected:
     }
 
     // Connects and expects it to work.
-    void establish(const std::string& host = "origin.test") {
-        connect(host);
+    void establish(const std::string& host = "origin.test", DialMode mode = DialMode::plain) {
+        connect(host, mode);
         const auto shaken = shake();
         ASSERT_TRUE(shaken.ours) << describe(shaken.ours.error());
         ASSERT_TRUE(shaken.theirs) << describe(shaken.theirs.error());

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "origin/frame_allowance.hpp"
+#include "nikawa/http/frame_allowance.hpp"
 #include "origin/h2_frame_fixture.hpp"
 
 namespace nikawa::origin {
@@ -45,8 +45,8 @@ TEST_F(H2FloodTest, AFloodEndsTheSessionAndNothingElse) {
             auto victim = get("/victim");
             auto closed = get("/closed");
             receive(h2::rst_stream(3, Error::cancel) + h2::headers(1));
-            const std::size_t bearable = FrameAllowance::most - 100;
-            receive(h2::repeated(flood.frame, too_many ? FrameAllowance::most + 100 : bearable));
+            const std::size_t bearable = http::FrameAllowance::most - 100;
+            receive(h2::repeated(flood.frame, too_many ? http::FrameAllowance::most + 100 : bearable));
             if (too_many) {
                 EXPECT_EQ(peer->told_goaway(), static_cast<std::int64_t>(Error::enhance_your_calm));
                 EXPECT_EQ(session->capacity(), 0U);
@@ -69,7 +69,7 @@ TEST_F(H2FloodTest, AFloodEndsTheSessionThoughThePeerReadsNothing) {
     connect();
     wire->set_capacity(0);
     auto victim = get("/victim");
-    receive(h2::repeated(h2::ping(), FrameAllowance::most + 100));
+    receive(h2::repeated(h2::ping(), http::FrameAllowance::most + 100));
     EXPECT_EQ(outcome(victim), "malformed");
     victim.reset();
     loop.run();
@@ -128,7 +128,7 @@ TEST_F(H2FloodTest, DataOnStreamsThatWereLeftIsBorneAsFarAsItMayHaveBeenPromised
         // SETTINGS that promise another window may be under way.
         receive(h2::repeated(frame, 2 * frames_of_window));
         EXPECT_FALSE(session->is_retired());
-        receive(h2::repeated(frame, FrameAllowance::most + 100));
+        receive(h2::repeated(frame, http::FrameAllowance::most + 100));
         EXPECT_EQ(peer->told_goaway(), static_cast<std::int64_t>(Error::enhance_your_calm));
         left.reset();
         peer->close();

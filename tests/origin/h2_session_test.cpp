@@ -81,7 +81,7 @@ TEST_F(H2SessionTest, AHeadThatEndsTheStreamHasAnEmptyBody) {
     loop.run();
     const auto head = loop.result_of(lease->receive_head());
     ASSERT_TRUE(head);
-    EXPECT_EQ((*head)->fields.find(http::FieldId::content_length), "0");
+    EXPECT_TRUE((*head)->fields.empty()) << "what is to be said of it is up to who passes it on";
     EXPECT_EQ(lease->response_framing(), http::BodyFraming{http::Sized{0}});
 }
 

@@ -163,6 +163,38 @@ TEST_F(WarmPoolSetTest, WhatNobodyWaitsForLeavesTheLastDescriptors) {
     EXPECT_EQ(dialer.waiting(), 4U);  // those that had to wait
 }
 
+TEST_F(PoolSetTest, HasAPoolOfItsOwnForUpgradesWhereOneIsNeeded) {
+    EXPECT_EQ(&set.pool_for_upgrade(plain_origin), &set.pool_of(plain_origin));
+    auto& own = set.pool_for_upgrade(secure_origin);  // nobody knows what it speaks
+    auto& common = set.pool_of(secure_origin);
+    EXPECT_NE(&own, &common);
+    EXPECT_EQ(&set.pool_for_upgrade(secure_origin), &own);
+    EXPECT_EQ(&set.pool_of(secure_origin, SessionKind::http_1_1), &own);
+
+    Asking waiter{loop, common};
+    dialer.connect_h2();
+    EXPECT_EQ(dialer.last_mode, net::DialMode::plain);
+    EXPECT_EQ(&set.pool_for_upgrade(secure_origin), &own);
+    Asking upgrade{loop, own};
+    Asking another{loop, own};
+    EXPECT_EQ(dialer.last_mode, net::DialMode::http_1_1);
+    EXPECT_EQ(dialer.waiting(), 2U);  // each needs one
+    auto& origin = dialer.connect_h1();
+    dialer.connect_h1();
+    exchange(origin, upgrade.acquired());
+    ASSERT_EQ(set.remember().size(), 1U);
+    EXPECT_EQ(set.remember().front().protocol, net::Protocol::http_2);
+    waiter.release();
+    another.release();
+}
+
+TEST_F(PoolSetTest, UpgradesShareThePoolOfAnOriginOfHttp11) {
+    Asking waiter{loop, set.pool_of(secure_origin)};
+    auto& origin = dialer.connect_h1();
+    exchange(origin, waiter.acquired());
+    EXPECT_EQ(&set.pool_for_upgrade(secure_origin), &set.pool_of(secure_origin));
+}
+
 TEST_F(PoolSetTest, AfterItsCloseItGivesOutNothing) {
     auto& pool = set.pool_of(plain_origin);
     Asking waiter{loop, pool};

@@ -45,7 +45,8 @@ ForwarderFixture::Proxy::Proxy(ForwarderFixture& fixture)
                 log,
                 RequestIdSource{0, 0},
                 &the_epoch,
-                fixture.memory) {}
+                fixture.memory,
+                fixture.credentials) {}
 
 ForwarderFixture::ForwarderFixture() {
     settings.identity = {.via_name = "nikawa", .request_id_field = "X-Chocon-Id"};
@@ -74,7 +75,7 @@ ScriptedPeer& ForwarderFixture::connect(const test::WireSettings& wire) {
     if (denial) handler = &client.denial.emplace(proxy_->forwarder, *denial);
     client.connection = std::make_unique<client::ClientConnection>(
         loop.loop(), std::move(pair.near), *handler, client_limits);
-    loop.spawn(client.connection->run());
+    loop.spawn(serve(*client.connection));
     return *client.peer;
 }
 
@@ -84,12 +85,22 @@ void ForwarderFixture::hang_up(ScriptedPeer& client) {
     loop.run();
 }
 
+Task<void> ForwarderFixture::serve(client::ClientConnection& connection) {
+    ++connections_;
+    co_await connection.run();
+    --connections_;
+}
+
+void ForwarderFixture::cut_off() {
+    for (Client& client : clients_) client.connection->close();
+    loop.run();
+}
+
 void ForwarderFixture::disconnect_all() {
     loop.run();
     for (Client& client : clients_) client.peer.reset();
     loop.run();
-    for (Client& client : clients_) client.connection->close();
-    loop.run();
+    cut_off();
     clients_.clear();
 }
 

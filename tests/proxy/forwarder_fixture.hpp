@@ -62,6 +62,12 @@ protected:
     /// The client's end of the connection is gone.
     void hang_up(ScriptedPeer& client);
 
+    /// Cuts off all connections, as the daemon does that will wait no longer.
+    void cut_off();
+
+    /// How many connections of clients are served.
+    [[nodiscard]] std::size_t connections() const { return connections_; }
+
     /// Ends all exchanges and gives the lines of the access log; the last act of a test.
     std::vector<std::string> log_lines();
 
@@ -73,6 +79,7 @@ protected:
     origin::SessionFactory::Limits session_limits;
     std::optional<Failure> denial;  // of the connections made from now on
     MemoryBudget memory{64 * 1024 * 1024};
+    CredentialSource* credentials = nullptr;
 
 private:
     struct Client {
@@ -90,8 +97,10 @@ private:
         pool::PoolSet pools;
         Forwarder forwarder;
     };
+    Task<void> serve(client::ClientConnection& connection);
     void disconnect_all();
 
+    std::size_t connections_ = 0;
     std::optional<Proxy> proxy_;
     std::list<Client> clients_;
 };

@@ -90,9 +90,9 @@ TEST_F(ForwarderTest, RefusesTunnelsAndSaysWhatToDo) {  // RFC 9110 §9.3.6
     auto& client = connect();
     client.send("CONNECT api.example.com:443 HTTP/1.1\r\nHost: a.ccnproxy\r\n\r\n");
     EXPECT_THAT(client.received(),
-                AllOf(StartsWith("HTTP/1.1 501 Not Implemented\r\n"),
+                AllOf(StartsWith("HTTP/1.1 403 Forbidden\r\n"),
                       HasSubstr("\r\nConnection: close\r\n"),
-                      HasSubstr("no tunnels"),
+                      HasSubstr("no such tunnel"),
                       HasSubstr("Host: api.example.com.ccnproxy-https")));
     EXPECT_TRUE(dialer.dialled().empty());
 }

@@ -19,6 +19,7 @@ TEST(OwnAnswer, SaysWhatWentWrongAndWhatToDo) {
         own_answer({Errc::bad_host, Side::client}, "", "9m4e2mr0ui3e8a215n4g", "nikawa-1");
     EXPECT_EQ(answer.head.status, 400U);
     EXPECT_NE(answer.body.find("api.example.com.ccnproxy-https"), std::string::npos);
+    EXPECT_NE(answer.body.find("--https-for and [map]"), std::string::npos);
     EXPECT_NE(answer.body.find("Request ID: 9m4e2mr0ui3e8a215n4g"), std::string::npos);
     EXPECT_EQ(answer.head.fields.find("Content-Length"), std::to_string(answer.body.size()));
     EXPECT_EQ(answer.head.fields.find("Proxy-Status"),

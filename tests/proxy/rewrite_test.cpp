@@ -69,8 +69,20 @@ TEST(ToOrigin, DropsWhatDescribesOneHop) {  // RFC 9110 §7.6.1
               (Fields{{"Host", "api.example.com"},
                       {"X-Secret-Not", "stays"},
                       {"Authorization", "stays"},
+                      {"TE", "trailers"},
                       {"X-Chocon-Id", "id1"},
                       {"Via", "1.1 nikawa-1"}}));
+}
+
+TEST(ToOrigin, KeepsOfTeWhatAnyVersionKnows) {  // RFC 9113 §8.2.2
+    const auto te_of = [](const char* value) {
+        const auto fields = for_origin({{"Host", "x"}, {"te", value}});
+        const auto te = std::ranges::find(fields, "TE", &Fields::value_type::first);
+        return te == fields.end() ? "" : te->second;
+    };
+    EXPECT_EQ(te_of("trailers"), "trailers");
+    EXPECT_EQ(te_of("deflate;q=0.5, Trailers"), "trailers");
+    EXPECT_EQ(te_of("gzip"), "");
 }
 
 TEST(ToOrigin, ConnectionCannotTakeAwayWhatTheMessageNeeds) {
@@ -198,6 +210,32 @@ TEST(IsAuthority, IsAHostAndAPort) {  // RFC 9110 §7.2, RFC 3986 §3.2
     }
 }
 
+TEST(NormalizeTarget, SaysHowTheHostIsToBeRead) {
+    using mapping::HostForm;
+    const struct {
+        const char* method;
+        const char* target;
+        HostForm expected;
+    } rows[] = {
+        {"GET", "/http://o.example/", HostForm::host_field},
+        {"GET", "//o.example/", HostForm::host_field},
+        {"OPTIONS", "*", HostForm::host_field},
+        {"GET", "http://o.example/", HostForm::absolute},
+        {"GET", "hTTp://o.example:443?https://", HostForm::absolute},
+        {"GET", "https://o.example/", HostForm::absolute_https},
+        {"GET", "HTTPS://o.example:80", HostForm::absolute_https},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.target);
+        http::RequestHead head;
+        head.method = row.method;
+        head.target = row.target;
+        const auto form = normalize_target(head);
+        ASSERT_TRUE(form);
+        EXPECT_EQ(*form, row.expected);
+    }
+}
+
 TEST(NormalizeTarget, SaysWhatIsWrong) {
     const auto code_of = [](const char* method, const char* target, const char* host) {
         http::RequestHead head;
@@ -234,6 +272,15 @@ TEST(NormalizeTarget, FollowsTheTable) {  // RFC 9112 §3.2
         {"GET", "HTTP://o.example:8080?b", "/?b", "o.example:8080"},
         {"GET", "http://o.example", "/", "o.example"},
         {"OPTIONS", "http://o.example", "*", "o.example"},
+        {"GET", "https://o.example/a?b", "/a?b", "o.example"},
+        {"GET", "https://O.example:8443", "/", "O.example:8443"},
+        {"GET", "https://[2001:db8::1]:8443/a", "/a", "[2001:db8::1]:8443"},
+        {"GET", "https://user@o.example/", nullptr, "given"},
+        {"GET", "https:///a", nullptr, "given"},
+        {"GET", "https:/o.example/", nullptr, "given"},
+        {"GET", "httpss://o.example/", nullptr, "given"},
+        {"GET", "https", nullptr, "given"},
+        {"GET", "ws://o.example/", nullptr, "given"},
         {"OPTIONS", "*", "*", "given"},
         {"GET", "*", nullptr, "given"},
         {"GET", "a/b", nullptr, "given"},

@@ -19,8 +19,11 @@ std::uint32_t number_at(std::string_view text, std::size_t at, std::size_t octet
 
 }  // namespace
 
-H2FramePeer::H2FramePeer(TestLoop& loop, std::unique_ptr<MemoryStream> stream)
-    : loop_(loop), stream_(std::move(stream)), wake_(loop.loop()) {
+H2FramePeer::H2FramePeer(TestLoop& loop, std::unique_ptr<MemoryStream> stream, Role role)
+    : loop_(loop),
+      stream_(std::move(stream)),
+      wake_(loop.loop()),
+      preface_taken_(role == Role::client) {
     loop_.spawn(read());
     loop_.spawn(write());
 }

@@ -12,8 +12,8 @@
 
 namespace nikawa::test {
 
-/// An HTTP/2 origin that sends the octets it is told to and knows no rules: it keeps the frames
-/// that come and answers none of them, our SETTINGS included.
+/// An HTTP/2 origin or client that sends the octets it is told to and knows no rules: it keeps the
+/// frames that come and answers none of them, our SETTINGS included.
 class H2FramePeer {
 public:
     struct Frame {
@@ -23,7 +23,10 @@ public:
         std::string payload;
     };
 
-    H2FramePeer(TestLoop& loop, std::unique_ptr<MemoryStream> stream);
+    /// An origin is sent a preface, a client has to send one.
+    enum class Role : std::uint8_t { origin, client };
+
+    H2FramePeer(TestLoop& loop, std::unique_ptr<MemoryStream> stream, Role role = Role::origin);
     ~H2FramePeer();
     H2FramePeer(const H2FramePeer&) = delete;
     H2FramePeer& operator=(const H2FramePeer&) = delete;
@@ -53,7 +56,7 @@ private:
     loop::Event wake_;
     std::string outgoing_;
     std::string incoming_;
-    bool preface_taken_ = false;
+    bool preface_taken_;
     bool stopped_ = false;
     std::vector<Frame> frames_;
 };

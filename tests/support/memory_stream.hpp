@@ -44,10 +44,12 @@ public:
     [[nodiscard]] net::PathReport path() const noexcept override { return path_report; }
     void probe_path(bool on) noexcept override;
     [[nodiscard]] bool is_confirmed() const noexcept override { return confirmed; }
+    [[nodiscard]] bool has_half_close() const noexcept override { return half_close; }
     [[nodiscard]] std::string peer_address() const override { return peer_address_; }
 
     net::PathReport path_report;  ///< what `path()` says
     bool confirmed = true;        ///< what `is_confirmed()` says
+    bool half_close = true;       ///< what `has_half_close()` says
 
     /// Whether the path is being probed, and how often that began.
     [[nodiscard]] bool is_probing() const { return probing_; }

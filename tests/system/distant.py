@@ -62,9 +62,8 @@ WITH_WORKER = "master_process on; user root;"
 distance = None  # while the tests of a file run
 
 
-def go_near():
-    """Makes the two sides and moves the tests of this file to the near one; or skips them."""
-    global distance
+def require():
+    """Skips the tests where no distance can be made."""
     missing = [program for program in ("g++", "ip", "ss", "nsenter", "unshare", "dnsmasq", "nginx")
                if shutil.which(program) is None]
     if missing:
@@ -76,6 +75,12 @@ def go_near():
     if os.geteuid() != 0 or probe.returncode != 0:
         reason = probe.stderr.strip() if os.geteuid() == 0 else "not root"
         raise unittest.SkipTest("no distance: " + reason)
+
+
+def go_near():
+    """Makes the two sides and moves the tests of this file to the near one; or skips them."""
+    global distance
+    require()
     sys.path.append(str(ROOT / "bench/distance"))
     from world import Distance
     distance = Distance()

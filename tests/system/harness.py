@@ -280,10 +280,11 @@ class World:
 
     def nikawa(self, *options, **more):
         """A nikawa that knows the world's names and authority, and may reach loopback, where the
-        origins are, unless the options say what it may."""
+        origins are, unless the options say whom it asks and what it may."""
         allowance = [] if "--allow-target" in options else ["--allow-target", "loopback"]
+        names = [] if "--resolver" in options else ["--resolver", self.names.address]
         return Nikawa("--listen", "127.0.0.1", "--port", 0, "--ca-file", self.certificates.ca,
-                      "--resolver", self.names.address, *allowance, *options, **more)
+                      *names, *allowance, *options, **more)
 
     def folder(self, name):
         path = self.directory / name
@@ -305,12 +306,17 @@ class Reply(collections.namedtuple("Reply", "code status fields body log")):
 
 def curl(nikawa, url, *options, data=None):
     """Asks `url` (with the origin's own port) of nikawa, whatever address its name has."""
+    return plain_curl(url, "--noproxy", "*", "--connect-to", f"::127.0.0.1:{nikawa.port}",
+                      *options, data=data)
+
+
+def plain_curl(url, *options, data=None, **environment):
+    """Asks `url` of whoever it leads to."""
     with tempfile.NamedTemporaryFile() as head:
         done = subprocess.run(
-            ["curl", "-q", "-sS", "--http1.1", "--noproxy", "*", "--max-time", "60",
-             "--connect-to", f"::127.0.0.1:{nikawa.port}", "--dump-header", head.name, *options,
-             url],
-            input=data, capture_output=True, env=clean_environment())
+            ["curl", "-q", "-sS", "--http1.1", "--max-time", "60", "--dump-header", head.name,
+             *options, url],
+            input=data, capture_output=True, env=clean_environment(**environment))
         text = head.read().decode("latin-1")
     last = text.rstrip("\r\n").split("\r\n\r\n")[-1].split("\r\n")
     fields = [tuple(line.split(": ", 1)) for line in last[1:] if ": " in line]
@@ -321,8 +327,8 @@ def curl(nikawa, url, *options, data=None):
 class RawClient:
     """A client's connection as bytes."""
 
-    def __init__(self, nikawa):
-        self.socket = socket.create_connection(("127.0.0.1", nikawa.port), PATIENCE)
+    def __init__(self, nikawa, address="127.0.0.1"):
+        self.socket = socket.create_connection((address, nikawa.port), PATIENCE)
 
     def __enter__(self):
         return self

@@ -3,6 +3,7 @@
 import http.server
 import json
 import select
+import socket
 import socketserver
 import ssl
 import subprocess
@@ -158,7 +159,9 @@ class ScriptedOrigin:
     the peer goes away; /short-sized and /short-chunked break off; /closing says Connection: close.
     """
 
-    def __init__(self, pair=None):
+    def __init__(self, pair=None, listening=None):
+        """With a certificate and key it speaks TLS; `listening` is its socket, else it is at a port
+        of 127.0.0.1 that is free."""
         self.requests = []            # of each: method, target, fields
         self.sent_bytes = 0           # of endless bodies
         self.arrived = threading.Semaphore(0)   # a request for /held or /endless is here
@@ -168,8 +171,6 @@ class ScriptedOrigin:
 
         class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
             daemon_threads = True
-            allow_reuse_address = True
-            request_queue_size = 512
 
             def handle_error(self, request, client_address):
                 """Peers that go away are what the tests are about."""
@@ -179,7 +180,10 @@ class ScriptedOrigin:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(*pair)
         handler = type("Handler", (_Handler,), {"origin": origin})
-        self._server = Server(("127.0.0.1", 0), handler)
+        self._server = Server(("127.0.0.1", 0), handler, bind_and_activate=False)
+        self._server.socket.close()
+        self._server.socket = listening or socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._server.server_address = self._server.socket.getsockname()
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -223,7 +227,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         else:
             self._reply(b"not scripted", 404)
 
-    do_GET = do_HEAD = do_POST = do_PUT = _act
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _act
 
     def _reply(self, body, status=200, fields=()):
         self.send_response(status)
@@ -231,7 +235,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _body(self):
         if self.headers.get("Transfer-Encoding") != "chunked":
@@ -246,7 +251,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def act_hash(self):
         body = self._body()
-        self._reply(json.dumps({"sha256": sha256(body), "bytes": len(body),
+        self._reply(json.dumps({"method": self.command, "target": self.path,
+                                "sha256": sha256(body), "bytes": len(body),
                                 "fields": self.headers.items()}).encode())
 
     def act_closing(self):

@@ -2,6 +2,7 @@
 this machine's."""
 
 import ctypes
+import functools
 import os
 import pathlib
 import subprocess
@@ -11,9 +12,10 @@ import unittest
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
 
 
+@functools.cache
 def enter():
-    """Moves this process to it; its children are born there. Its name server is 127.0.0.1, and a
-    test is skipped where that cannot be had."""
+    """Moves this process to it, once; its children are born there. Its name server is 127.0.0.1,
+    and a test is skipped where that cannot be had."""
     libc = ctypes.CDLL(None, use_errno=True)
     user, group, is_root = os.getuid(), os.getgid(), os.geteuid() == 0
     flags = CLONE_NEWNS | CLONE_NEWNET | (0 if is_root else CLONE_NEWUSER)
@@ -32,6 +34,15 @@ def enter():
     for command in commands:
         _run(command)
     os.unlink(conf.name)
+
+
+def use_hosts_file(text):
+    """/etc/hosts as programs of this network see it."""
+    with tempfile.NamedTemporaryFile("w", delete=False) as hosts:
+        hosts.write(text)
+    os.chmod(hosts.name, 0o644)
+    _run(["mount", "--bind", hosts.name, "/etc/hosts"])
+    os.unlink(hosts.name)
 
 
 def add_addresses(*addresses):

@@ -76,12 +76,15 @@ class DnsChanges(DistantTest):
         self.assert_none_failed(load)
         self.assert_warm(self.ask_one_by_one(nikawa, kind, NAME, "/say/after/", 20))
 
-    def test_the_hosts_file_comes_before_dns(self):
+    def test_the_hosts_file_comes_before_dns_of_the_system_but_not_of_servers_of_its_own(self):
         hosts = self.world.directory / "hosts"
         hosts.write_text(f"{OTHER} {NAME}\n")
-        nikawa = self.start(wrapper=in_place_of("/etc/hosts", hosts))
-        [record] = self.ask_one_by_one(nikawa, "h2", NAME, "/say/", 1)
-        self.assertEqual(record["origin_addr"], f"{OTHER}:{distant.PORTS['h2']}")
+        for resolver, address in (("", OTHER), (self.names.address, FAR)):
+            with self.subTest(resolver=resolver):
+                nikawa = self.start("--resolver", resolver,
+                                    wrapper=in_place_of("/etc/hosts", hosts))
+                [record] = self.ask_one_by_one(nikawa, "h2", NAME, "/say/", 1)
+                self.assertEqual(record["origin_addr"], f"{address}:{distant.PORTS['h2']}")
 
     def test_servers_of_its_own_are_asked_in_place_of_the_systems(self):
         conf = self.world.directory / "resolv.conf"

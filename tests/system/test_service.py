@@ -50,6 +50,8 @@ cp "$3"/nikawa.service "$3"/test.target etc/systemd/system/
 cp "$3"/ca.pem "$3"/nikawa.conf etc/nikawa/
 chmod 644 etc/nikawa/nikawa.conf
 chmod 600 etc/nikawa/ca.pem
+printf '[a]\naws_access_key_id=AKIDEXAMPLE\naws_secret_access_key=secret\n' >etc/nikawa/aws
+chmod 600 etc/nikawa/aws
 if [ -e "$3"/port-80.conf ]; then cp "$3"/port-80.conf etc/systemd/system/nikawa.service.d/; fi
 cp "$3"/test.conf run/systemd/system/nikawa.service.d/
 mkdir -p tmp/old
@@ -62,11 +64,12 @@ exec env -i PATH="$PATH" container=test """ + SYSTEMD + """ --system --unit=test
 
 TARGET = "[Unit]\nDefaultDependencies=no\nWants=nikawa.service\n"
 SAID = "/run/nikawa.said"
-# And the way for nikawa to read a file that only root may, as operations.md has it.
+# And the way for nikawa to read files that only root may, as operations.md has it.
 DROP_IN = f"""[Service]
 StandardOutput=append:{SAID}
 StandardError=append:{SAID}
 LoadCredential=ca.pem:/etc/nikawa/ca.pem
+LoadCredential=aws:/etc/nikawa/aws
 """
 
 
@@ -235,7 +238,8 @@ class ServiceTest(SystemTest):
 
     def start(self, port=0, has_port_80=False):
         configuration = CONFIGURATION.read_text().replace("port = 3000", f"port = {port}")
-        configuration += (f'ca-file = "/run/credentials/nikawa.service/ca.pem"\n'
+        configuration += ('ca-file = "/run/credentials/nikawa.service/ca.pem"\n'
+                          'aws-credentials = "/run/credentials/nikawa.service/aws"\n'
                           f'resolver = "{self.world.names.address}"\n'
                           'allow-target = "loopback"\n')
         service = Service(self.world, self.world.folder(self.id().rsplit(".", 1)[-1]),
@@ -267,6 +271,8 @@ class ServiceTest(SystemTest):
         moved = (log.parent / os.readlink(log)).rename(log.parent / "moved")
         service.systemctl("reload", "nikawa")
         self.assert_forwards(service)
+        self.assertEqual(len([line for line in service.said() if "AWS credentials: 1 key" in line]),
+                         2, service.said())
         wait_until(lambda: log.exists() and log.read_text().count("\n") == 2, "a new log")
         self.assertEqual(moved.stat().st_mode & 0o777, 0o600)
 

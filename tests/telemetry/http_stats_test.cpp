@@ -96,6 +96,16 @@ TEST(HttpFigures, AddUpAndKeepTheNewestTimes) {
     EXPECT_EQ(sum.samples.size(), 2U);
 }
 
+TEST(HttpStats, ATunnelCountsButItsTimeIsNoResponses) {
+    HttpStats stats{10, 1};
+    auto tunnel = record(101, 1h);
+    tunnel.is_tunnel = true;
+    stats.note(tunnel);
+    EXPECT_EQ(stats.figures().exchanges, 1U);
+    EXPECT_EQ(stats.figures().by_status[101], 1U);
+    EXPECT_TRUE(stats.figures().samples.empty());
+}
+
 TEST(AccessLog, CountsWhatIsNotWritten) {
     HttpStats stats{10, 1};
     AccessLog log{nullptr, &stats};

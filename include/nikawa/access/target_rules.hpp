@@ -18,9 +18,6 @@ namespace nikawa::access {
 /// `address_ranges()`, or a name pattern.
 bool is_target(std::string_view text);
 
-/// Whether `text` is a value of --allow-port: "443" or "8000-8999".
-bool is_port_range(std::string_view text);
-
 /// What the rules are made from: the operator's words, which parsing has found valid.
 struct TargetSettings {
     std::vector<std::string> allow = {};

@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
+#include "nikawa/base/memory_budget.hpp"
 #include "nikawa/client/client_exchange.hpp"
 #include "nikawa/http/h1_head_parser.hpp"
 #include "nikawa/net/byte_stream.hpp"
@@ -18,10 +20,18 @@ struct ClientLimits {
     Duration idle_timeout{};       ///< between two requests on a connection
     Duration read_timeout{};       ///< until the next bytes of a request body
     Duration write_timeout{};      ///< until the client takes the next bytes of a response
+
+    // Over HTTP/2 alone
+    std::uint32_t max_streams = 128;  ///< of a connection at once
+    /// Unread bytes that a client may send on a stream; of one whose handler keeps up, the second.
+    std::size_t first_stream_window = std::size_t{64} * 1024;
+    std::size_t stream_window = std::size_t{1024} * 1024;
+    MemoryBudget* memory = nullptr;    ///< where unread bodies are counted; may be nullptr
+    std::string_view unindexed_field{};  ///< of responses, never the same: kept out of HPACK
 };
 
 /// Told when a connection begins or ends to be idle: between two requests, or before the first,
-/// with nothing of the next one there.
+/// with nothing of the next one there; over HTTP/2 while no stream is open.
 class IdleListener {
 public:
     virtual void became_idle() noexcept = 0;
@@ -32,7 +42,8 @@ protected:
 };
 
 /// One connection from a client: reads requests and answers them through a `RequestHandler`, one at
-/// a time and in order, over HTTP/1.1 and 1.0 (RFC 9112).
+/// a time and in order, over HTTP/1.1 and 1.0 (RFC 9112); or, when it begins with the preface of
+/// HTTP/2 (RFC 9113 §3.3), many at once, each in a task of its own.
 ///
 /// A client that ends its side after a request is served all the same, as it may still read; one
 /// that is gone altogether is told to the exchange.
@@ -40,6 +51,7 @@ protected:
 /// The coroutine that awaits `run()` owns it. Pipelined requests wait in the connection's buffer.
 class ClientConnection {
 public:
+    /// `handler`, `limits` and `idle_listener` outlive it.
     ClientConnection(loop::Loop& loop,
                      std::unique_ptr<net::ByteStream> stream,
                      RequestHandler& handler,
@@ -52,7 +64,7 @@ public:
     /// Serves until the connection is closed. Errors are answered where they can be and end it.
     Task<void> run();
 
-    /// Closes when the exchange in progress, if any, is done; an idle connection closes at once.
+    /// Closes when the exchanges in progress, if any, are done; an idle connection closes at once.
     void drain() noexcept;
 
     /// Cuts the connection off.

@@ -61,35 +61,38 @@ public:
     virtual void begin_response(const http::ResponseHead& head,
                                 const http::BodyFraming& framing) = 0;
 
-    /// Suspends until the socket has taken everything that was sent.
+    /// What was sent leaves, in this turn at the latest; over HTTP/1.1 suspends until the socket
+    /// has taken it.
     virtual Task<Result<void>> flush() = 0;
 
-    /// Suspends until the socket has taken all of `bytes`.
+    /// Suspends until the socket, or the window of the client's stream, has taken all of `bytes`.
     virtual Task<Result<void>> send_body(Bytes bytes) = 0;
 
     /// The same for the last piece (may be empty): `bytes`, the end of the message and `trailers`.
     virtual Task<Result<void>> finish_response(Bytes bytes, const http::FieldBlock& trailers) = 0;
 
-    /// The connection ends after the response, which is still to begin and says so: what follows
-    /// such a request on the connection is not to be trusted.
+    /// The connection ends after the response, which is still to begin and says so, and over HTTP/2
+    /// after those to all requests that have come.
     virtual void close_after_response() = 0;
 
     /// Whether `begin_response()` was called.
     [[nodiscard]] virtual bool has_response_begun() const = 0;
 
-    /// Whether the connection can become a tunnel: not one of HTTP/2, nor of HTTP/1.0.
+    /// Whether the connection can become a tunnel: not one of HTTP/2.
     [[nodiscard]] virtual bool can_tunnel() const { return false; }
 
     /// Sends `head`, the 2xx answer to CONNECT or 101, and makes a tunnel of the connection
     /// (RFC 9110 §9.3.6, §7.8): its bytes are no HTTP any more, those behind the request's head
-    /// first. Only while `can_tunnel()`, in place of `begin_response()`. The stream is the
-    /// exchange's for as long as this lives; the connection closes when the handler returns.
+    /// first. Only while `can_tunnel()` and once the request body has been received, in place of
+    /// `begin_response()`. The stream is the exchange's for as long as this lives; the connection
+    /// closes when the handler returns. A peer that ends its side is not told to `watch_client()`'s
+    /// listener any more: whoever reads sees that.
     virtual Task<Result<net::TunnelEnd>> open_tunnel(const http::ResponseHead& /*head*/) {
         co_return Failure{Errc::tunnel_refused, Side::client};
     }
 
-    /// The response cannot be completed: the connection is cut so that the client sees a broken
-    /// transfer and never a complete one (RFC 9112 §8).
+    /// The response cannot be completed: the connection is cut, over HTTP/2 the stream reset, so
+    /// that the client sees a broken transfer and never a complete one (RFC 9112 §8).
     virtual void break_off() noexcept = 0;
 
     /// Asks to be told when the client is gone while nobody receives; nullptr ends it. One that has

@@ -10,15 +10,17 @@
 namespace nikawa::http {
 
 /// Appends an HTTP/1.1 request head. The fields stand as they are; `Transfer-Encoding: chunked` is
-/// added when that is the framing (a Content-Length is the caller's, among the fields).
+/// added when that is the framing (a Content-Length is the caller's, among the fields). Names that
+/// came over HTTP/2 are written in Canonical-Case, and TE is left out.
 void append_request_head(std::string& out, const RequestHead& head, const BodyFraming& framing);
 
 /// What a response head says about the connection it is sent on (RFC 9112 §9.3).
 enum class Persistence : std::uint8_t { keep_alive, close };
 
-/// Appends an HTTP/1.1 response head for a client that spoke `client`: adds Transfer-Encoding by
-/// the framing and Connection where `client`'s version needs it said. Field names that came over
-/// HTTP/2 (all lower case) are written in Canonical-Case. An empty reason gets its standard phrase.
+/// Appends an HTTP/1.1 response head for a client that spoke `client`: adds Transfer-Encoding,
+/// or a Content-Length that is not there, by the framing, and Connection where `client`'s version
+/// needs it said. Field names that came over HTTP/2 (all lower case) are written in Canonical-Case.
+/// An empty reason gets its standard phrase.
 void append_response_head(std::string& out,
                           const ResponseHead& head,
                           const BodyFraming& framing,

@@ -20,33 +20,43 @@ struct MapEntry {
     std::optional<std::uint16_t> port = {};  ///< of the origin; nothing: the one named, as always
 };
 
-/// Where a host came from, which decides what one means that no rule covers.
+/// Where a host came from: which port it means when it names none, and what one means that no rule
+/// covers. Targets in absolute form are those of RFC 9112 §3.2.2.
 enum class HostForm : std::uint8_t {
-    host_field,  ///< nothing: bad_host
-    absolute,  ///< the authority of an absolute-form target: a plain http origin (RFC 9112 §3.2.2)
+    host_field,      ///< a Host field: port 80, and bad_host
+    absolute,        ///< an http target: port 80, and the http origin of its name
+    absolute_https,  ///< an https target: port 443, and the https origin of its name
 };
 
-/// How Host values are read. The markers are host labels, compared in any letter case.
+/// How hosts are read. The markers are host labels, compared in any letter case; what they mean
+/// comes first, then `map`, then `https_for`.
 struct HostRules {
     std::vector<std::string> https_markers = {"ccnproxy-https", "ccnproxy-ssl", "ccnproxy-secure"};
     std::vector<std::string> http_markers = {"ccnproxy"};
 
-    std::vector<MapEntry> map = {};  ///< hosts that mean an origin; the first one counts
-    std::vector<http::HostPattern> https_for =
-        {};  ///< hosts that mean the https origin of their name
+    std::vector<MapEntry> map = {};                 ///< the first that matches counts
+    std::vector<http::HostPattern> https_for = {};  ///< hosts that mean their https origin
 
     /// A client that names one of these ports only names us, so they mean the origin's default
     /// port: the ports we listen on, or none to dial them at the origin as chocon does.
     std::vector<std::uint16_t> own_ports;
 };
 
-/// The origin that a Host field names by chocon's convention:
-/// `api.example.com.ccnproxy-https[.anything][:port]` is `https://api.example.com[:port]`.
+/// The origin that `host`, a Host value or the authority of a target, names.
 ///
-/// The last marker label wins and what stands after it is ignored; a trailing dot and any letter
-/// case are accepted. The port is kept unless it is one of `own_ports`.
-/// Errors: bad_host (side client) for what cannot be an origin: no marker, nothing before it, an
-/// empty or overlong label, bytes that no host name has, a port outside 1 to 65535.
-Result<http::Origin> map_host(std::string_view host_field, const HostRules& rules);
+/// With a marker that is chocon's convention: `api.example.com.ccnproxy-https[.anything][:port]` is
+/// `https://api.example.com[:port]`. The last marker label wins and what stands after it is
+/// ignored. A port is kept unless it is one of `own_ports`.
+///
+/// Without one the rules decide, and then the form. The port is that of the map entry, else the one
+/// named, unless that says nothing: the default one of the form, or in a Host field one of
+/// `own_ports`, which names us. The scheme's default port is meant then.
+///
+/// A trailing dot and any letter case are accepted; an IPv6 address, which has no markers, is put
+/// into its shortest form (RFC 5952).
+/// Errors: bad_host (side client) for what cannot be an origin or means none in this form: nothing
+/// before the marker, an empty or overlong label, bytes that no host name has, a port outside 1 to
+/// 65535.
+Result<http::Origin> map_host(std::string_view host, const HostRules& rules, HostForm form);
 
 }  // namespace nikawa::mapping

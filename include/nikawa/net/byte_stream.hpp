@@ -90,6 +90,9 @@ public:
     /// Ends our side orderly (FIN, over TLS close_notify first); reading goes on.
     virtual void shutdown_send() noexcept = 0;
 
+    /// Whether a peer that has ended its side may still read. Over TLS it does not count on it.
+    [[nodiscard]] virtual bool has_half_close() const noexcept { return true; }
+
     /// Ends both sides and wakes who waits; later calls of `try_read` and `try_write` fail.
     virtual void close() noexcept = 0;
 

@@ -24,8 +24,9 @@ struct DialTimes {
 /// What a dial may do.
 enum class DialMode : std::uint8_t {
     plain,
-    early,  ///< give the connection when early data can be written (RFC 8446 §2.3), if it can:
-            ///< only for requests that may be repeated
+    early,     ///< give the connection when early data can be written (RFC 8446 §2.3), if it can:
+               ///< only for requests that may be repeated
+    http_1_1,  ///< ALPN offers HTTP/1.1 alone: for what only a connection of one's own can carry
 };
 
 /// A connection that is ready for its first request.

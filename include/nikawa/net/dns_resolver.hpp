@@ -13,7 +13,9 @@ namespace nikawa::net {
 
 /// How names are looked up.
 struct DnsSettings {
-    std::vector<std::string> servers;  ///< "ADDR[:PORT]", "[ADDR]:PORT"; empty: as the system's
+    /// "ADDR[:PORT]", "[ADDR]:PORT", which have the last word; empty: the system's, after its
+    /// hosts file.
+    std::vector<std::string> servers;
     std::chrono::milliseconds query_timeout{1500};  ///< of one try; doubled in every round
     int tries = 3;
     std::string system_file = "/etc/resolv.conf";  ///< names the system's servers
@@ -22,8 +24,9 @@ struct DnsSettings {
     Duration grace = std::chrono::minutes{2};  ///< an address stays the host's without being named
 };
 
-/// A resolver that asks /etc/hosts and DNS, without threads, and remembers answers as long as they
-/// are valid (RFC 2181 §8): one query for a name at a time, however many wait for it.
+/// A resolver that asks /etc/hosts and DNS, of servers that are named DNS alone, without threads,
+/// and remembers answers as long as they are valid (RFC 2181 §8): one query for a name at a time,
+/// however many wait for it.
 ///
 /// When DNS fails, an answer serves beyond its expiry (RFC 8767): at once if it is known to fail,
 /// else after half a second, while the query goes on. A change of the system's configuration is

@@ -85,6 +85,7 @@ private:
     bool receivable_ = true;     // an edge came and the source was not seen dry since
     bool sendable_;
     bool peer_ended_ = false;  // an edge said that no more will come: a short read is not the last
+    bool send_ended_ = false;  // by us
     bool broken_ = false;
 };
 

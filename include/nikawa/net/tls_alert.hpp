@@ -21,4 +21,7 @@ std::optional<TlsAlert> received_alert(const boost::system::error_code& error) n
 /// close_notify.
 bool is_tls_error(const boost::system::error_code& error) noexcept;
 
+/// Whether it was that end: the peer has closed the connection, and said nothing before.
+bool is_truncation(const boost::system::error_code& error) noexcept;
+
 }  // namespace nikawa::net

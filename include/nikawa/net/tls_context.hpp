@@ -41,11 +41,12 @@ public:
     ~TlsContext();
 
     /// A stream that is ready for its handshake with `origin`: its name in SNI, its name or
-    /// address required in the certificate.
+    /// address required in the certificate. What ALPN offers is by the settings and the mode.
     std::unique_ptr<TlsStream> open(EventLoop& event_loop,
                                     UniqueFd fd,
                                     const Endpoint& peer,
-                                    const http::Origin& origin);
+                                    const http::Origin& origin,
+                                    DialMode mode = DialMode::plain);
 
 private:
     struct Impl;

@@ -59,7 +59,9 @@ public:
 
     void watch_peer(PeerCloseListener* listener) override;
     void shutdown_send() noexcept override;
+    [[nodiscard]] bool has_half_close() const noexcept override { return false; }
     void close() noexcept override;
+    void abort() noexcept override;
     [[nodiscard]] PathReport path() const noexcept override { return socket_.path(); }
     void probe_path(bool on) noexcept override { socket_.probe_path(on); }
     [[nodiscard]] bool is_confirmed() const noexcept override;

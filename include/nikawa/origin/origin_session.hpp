@@ -58,6 +58,7 @@ enum class SessionEnd : std::uint8_t {
     limit,        ///< the origin said so: GOAWAY(NO_ERROR), or `Connection: close` in a response
     calm,         ///< the origin found us too busy: GOAWAY(ENHANCE_YOUR_CALM), RFC 9113 §7
     broken,       ///< the transport or the protocol failed
+    taken_over,   ///< it is somebody's connection now (OriginStream::take_over())
 };
 
 /// Our connection to an origin with what speaks HTTP on it.
@@ -77,7 +78,7 @@ public:
     /// How many streams it can carry at once: 1 over HTTP/1.1, the peer's limit over HTTP/2.
     [[nodiscard]] virtual std::size_t max_streams() const = 0;
 
-    /// How many streams are open.
+    /// How many streams are open; one that was taken over is none any more.
     [[nodiscard]] virtual std::size_t streams() const = 0;
 
     /// Whether it will never take another stream.

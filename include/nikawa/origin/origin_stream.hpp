@@ -46,7 +46,7 @@ public:
     virtual Task<Result<void>> finish_body(const http::FieldBlock& trailers) = 0;
 
     /// The next response head: interim ones (1xx) first, each by a call of its own, then the final
-    /// one. It lives in the stream until the next call or the stream's end, and is the caller's to
+    /// one; a 101, which only a request with an Upgrade may bring, is final. It lives in the stream until the next call or the stream's end, and is the caller's to
     /// rewrite.
     /// Errors: peer_closed, stream_reset, malformed, response_head_too_large,
     /// response_head_timed_out, abandoned; path_in_doubt (the stream goes on, and so may the call:

@@ -39,6 +39,12 @@ struct PoolLimits {
 /// confirmed its handshake.
 enum class Repeatable : std::uint8_t { no, yes };
 
+/// What sessions a pool has.
+enum class SessionKind : std::uint8_t {
+    any,       ///< what the origin prefers
+    http_1_1,  ///< such as a stream can be taken over from (OriginStream::take_over())
+};
+
 /// A stream for one exchange, and how it was come by.
 struct Acquired {
     origin::StreamLease lease;
@@ -91,7 +97,8 @@ public:
     OriginPool(loop::Loop& loop,
                http::Origin origin,
                origin::SessionFactory& factory,
-               const PoolLimits& limits);
+               const PoolLimits& limits,
+               SessionKind kind = SessionKind::any);
     ~OriginPool() override;
 
     /// A stream of a warm session, if there is one, nobody waits and not too many exchanges are
@@ -152,6 +159,10 @@ public:
     [[nodiscard]] std::optional<TimePoint> last_used() const { return last_used_; }
 
     [[nodiscard]] const http::Origin& origin() const { return origin_; }
+
+    /// What its sessions speak, by the last one that was made.
+    [[nodiscard]] std::optional<net::Protocol> protocol() const { return facts_.protocol; }
+
     [[nodiscard]] PoolCounts counts() const;
     [[nodiscard]] OriginStatus status() const;
     [[nodiscard]] RememberedOrigin remember() const;
@@ -180,6 +191,7 @@ private:
     [[nodiscard]] bool has_room() const { return streams_ < limits_.max_exchanges; }
     [[nodiscard]] std::size_t exchanges() const { return waiters_.size() + streams_; }
     [[nodiscard]] DialReason reason_to_wait() const;
+    [[nodiscard]] net::DialMode dial_mode() const;
 
     [[nodiscard]] Member* longest_idle() const noexcept;
 
@@ -214,6 +226,7 @@ private:
     http::Origin origin_;
     origin::SessionFactory& factory_;
     const PoolLimits& limits_;
+    const SessionKind kind_;
     std::vector<Member*> members_;
     std::vector<Member*> available_;  // with capacity; the one idle for the shortest time is last
     std::list<Waiter*> waiters_;

@@ -8,7 +8,8 @@
 
 namespace nikawa::pool {
 
-/// The pools of a shard, one for each origin in use or kept warm.
+/// The pools of a shard, one for each origin in use or kept warm; for one that prefers HTTP/2 and
+/// is asked for upgrades there is a second, of HTTP/1.1 sessions.
 class PoolSet final : private loop::Expirable {
 public:
     /// All that is given outlives the set.
@@ -16,7 +17,14 @@ public:
 
     /// The pool of that origin, made when there is none. The reference holds as long as the pool
     /// has a session, a dial or a waiter, and until the caller suspends.
-    OriginPool& pool_of(const http::Origin& origin);
+    OriginPool& pool_of(const http::Origin& origin, SessionKind kind = SessionKind::any);
+
+    /// The same for a request that asks for an upgrade: the pool of all other requests where that
+    /// is known to have HTTP/1.1 sessions, else one that has no others.
+    OriginPool& pool_for_upgrade(const http::Origin& origin);
+
+    /// What makes the connections.
+    [[nodiscard]] net::Dialer& dialer() const { return factory_.dialer(); }
 
     /// Keeps a session to the origin ready for ever, used or not.
     void pin(const http::Origin& origin) { pool_of(origin).pin(); }
@@ -46,9 +54,25 @@ public:
     [[nodiscard]] std::size_t size() const { return pools_.size(); }
 
 private:
-    struct HashOrigin {
-        std::size_t operator()(const http::Origin& origin) const;
+    struct Key {
+        http::Origin origin;
+        SessionKind kind;
     };
+    struct KeyView {
+        const http::Origin& origin;
+        SessionKind kind;
+    };
+    struct HashKey {
+        using is_transparent = void;
+        std::size_t operator()(const auto& key) const { return hash_of(key.origin); }
+    };
+    struct SameKey {
+        using is_transparent = void;
+        bool operator()(const auto& a, const auto& b) const {
+            return a.kind == b.kind && a.origin == b.origin;
+        }
+    };
+    static std::size_t hash_of(const http::Origin& origin);
     void expire() noexcept override;
     void limit_warm_origins();
     [[nodiscard]] bool is_forgettable(const OriginPool& pool) const;
@@ -57,7 +81,7 @@ private:
     origin::SessionFactory& factory_;
     PoolLimits limits_;
     loop::Watchdog upkeep_;
-    std::unordered_map<http::Origin, std::unique_ptr<OriginPool>, HashOrigin> pools_;
+    std::unordered_map<Key, std::unique_ptr<OriginPool>, HashKey, SameKey> pools_;
     bool closed_ = false;
 };
 

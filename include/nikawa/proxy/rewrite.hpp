@@ -6,7 +6,7 @@
 
 #include "nikawa/base/result.hpp"
 #include "nikawa/http/head.hpp"
-#include "nikawa/http/origin.hpp"
+#include "nikawa/mapping/host_mapper.hpp"
 
 namespace nikawa::proxy {
 
@@ -20,12 +20,12 @@ struct Identity {
 /// could read as something else: no userinfo, no white space, no list (RFC 9110 §4.2.4).
 bool is_authority(std::string_view text);
 
-/// Takes the authority out of an absolute-form target (RFC 9112 §3.2.2): it stands in Host
-/// afterwards, whatever Host said, and the target is in origin-form. Other forms stay as they are.
-/// Errors: bad_head for a target that is neither origin-form, absolute http nor `*` of OPTIONS, and
-/// for one with a fragment or userinfo; bad_host for an absolute one beside a Host that is none;
-/// tunnel_refused for CONNECT.
-Result<void> normalize_target(http::RequestHead& head);
+/// Takes the authority out of an absolute-form target (RFC 9112 §3.2.2), of http or https: it
+/// stands in Host afterwards, whatever Host said, and the target is in origin-form. Other forms
+/// stay as they are. Says how Host is to be read, then. Errors: bad_head for a target that is
+/// neither origin-form, absolute nor `*` of OPTIONS, and for one with a fragment or userinfo;
+/// bad_host for an absolute one beside a Host that is none; tunnel_refused for CONNECT.
+Result<mapping::HostForm> normalize_target(http::RequestHead& head);
 
 /// Whether a request has been here before: our own Via entry, or chocon's X-Chocon-Ver.
 bool is_loop(const http::RequestHead& head, std::string_view via_name);

@@ -26,9 +26,9 @@ struct ExchangeRecord {
     std::string_view request_id{};
 
     // ours
-    std::string_view origin{};          ///< "https://api.example.com"; empty when there was none
+    std::string_view origin{};          ///< "https://api.example.com", "tcp://a.example:443"; may be empty
     std::string_view origin_address{};  ///< "192.0.2.1:443" of the last attempt
-    std::string_view protocol{};        ///< "h2" or "http/1.1" of the last attempt
+    std::string_view protocol{};        ///< "h2" or "http/1.1" of the last attempt; "tcp"
     bool reused = false;                ///< the session had carried an exchange before
     std::string_view cold{};            ///< why it had to wait for a stream; empty if it did not
     bool hedged = false;  ///< repeated while the first attempt was still out, its path in doubt
@@ -39,6 +39,7 @@ struct ExchangeRecord {
     Duration tls{};
     Duration wait{};                       ///< until a stream was there, the dial included
     std::optional<Duration> first_byte{};  ///< from the beginning to the response head
+    bool is_tunnel = false;  ///< it became one: its bytes were no bodies, its time no response's
     std::optional<Failure> failure{};
     std::string_view failure_detail{};  ///< in words, where there is more to say than `describe()`
     std::string_view trace_id{};  ///< of a valid traceparent (W3C Trace Context)

@@ -8,7 +8,7 @@
 #include "nikawa/base/bytes.hpp"
 #include "nikawa/base/memory_budget.hpp"
 
-namespace nikawa::origin {
+namespace nikawa::http {
 
 /// What has arrived of a body and was not asked for yet, in blocks, so that the memory it takes
 /// stays near its size; and the block that its reader has. A body that is read as it comes swaps
@@ -54,4 +54,4 @@ private:
     BudgetShare share_;
 };
 
-}  // namespace nikawa::origin
+}  // namespace nikawa::http

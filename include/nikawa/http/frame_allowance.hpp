@@ -5,23 +5,25 @@
 
 #include "nikawa/base/time.hpp"
 
-namespace nikawa::origin {
+namespace nikawa::http {
 
-/// How many frames an origin may send that bring no exchange forward: each frame costs one, and
-/// what goes forward (a request, body bytes in either direction) earns some. Floods of PING,
+/// How many frames a peer may send that bring no exchange forward: each frame costs one, and what
+/// goes forward (a request to an origin, an answer to a client, body bytes in either direction)
+/// earns some. Floods of PING,
 /// SETTINGS, empty DATA, RST_STREAM and the like end when it is used up (RFC 9113 §10.5).
 class FrameAllowance {
 public:
-    /// What a session begins with, and has at most: no honest origin comes near.
+    /// What a connection begins with, and has at most: no honest peer comes near.
     static constexpr std::size_t most = 1000;
 
-    /// What each of these earns. An upload costs its origin a WINDOW_UPDATE for the stream and one
-    /// for the connection, and maybe a PING to measure the path, for each frame of ours.
+    /// What each of these earns. What we send of a body costs its receiver a WINDOW_UPDATE for the
+    /// stream and one for the connection, and maybe a PING to measure the path, for each frame.
     static constexpr std::size_t of_request = 16;
+    static constexpr std::size_t of_answer = 16;
     static constexpr std::size_t of_data_sent = 4;
     static constexpr std::size_t of_data_received = 2;
 
-    /// The allowance that time gives, so that a session may live as long as it likes.
+    /// The allowance that time gives, so that a connection may live as long as it likes.
     static constexpr Duration time_of_frame = std::chrono::milliseconds{20};
 
     explicit constexpr FrameAllowance(TimePoint now) : since_(now) {}
@@ -45,4 +47,4 @@ private:
     TimePoint since_;  // when time has given what it owes
 };
 
-}  // namespace nikawa::origin
+}  // namespace nikawa::http

@@ -1,4 +1,4 @@
-#include "origin/receive_window.hpp"
+#include "nikawa/http/receive_window.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
-#include "origin/received_body.hpp"
+#include "nikawa/http/received_body.hpp"
 
-namespace nikawa::origin {
+namespace nikawa::http {
 namespace {
 
 constexpr std::size_t KiB = 1024;
@@ -192,4 +192,4 @@ TEST(ReceivedBody, OfOneReadAsItComesSwapsTwoBlocks) {
 }
 
 }  // namespace
-}  // namespace nikawa::origin
+}  // namespace nikawa::http

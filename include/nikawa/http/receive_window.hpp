@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace nikawa::origin {
+namespace nikawa::http {
 
-/// How many bytes an origin may have under way and unread on one HTTP/2 stream (RFC 9113 §5.2):
+/// How many bytes a peer may have under way and unread on one HTTP/2 stream (RFC 9113 §5.2):
 /// doubled, up to a limit, whenever it is less than five times what its holder took while keeping
 /// up.
 ///
@@ -44,9 +44,9 @@ private:
     std::size_t taken_ = 0;  // by a holder who kept up
 };
 
-/// How much to add to what an origin may still send, so that this and what is unread fill the
+/// How much to add to what a peer may still send, so that this and what is unread fill the
 /// window; 0 while that is less than half of it, because each addition is a frame. `promised` is
-/// negative after SETTINGS took away more than the origin had left (RFC 9113 §6.9.2).
+/// negative after SETTINGS took away more than the peer had left (RFC 9113 §6.9.2).
 constexpr std::size_t window_increment(std::size_t window,
                                        std::int64_t promised,
                                        std::size_t unread) {
@@ -55,4 +55,4 @@ constexpr std::size_t window_increment(std::size_t window,
     return missing > 0 && missing >= whole / 2 ? static_cast<std::size_t>(missing) : 0;
 }
 
-}  // namespace nikawa::origin
+}  // namespace nikawa::http

@@ -7,7 +7,7 @@
 
 #include "nikawa/base/bytes.hpp"
 
-namespace nikawa::origin {
+namespace nikawa::http {
 
 /// What stands before each frame, RFC 9113 §4.1.
 struct FrameHead {
@@ -17,27 +17,29 @@ struct FrameHead {
     std::int32_t stream = 0;
 };
 
-/// Finds the frames in what a session receives, those too that its library passes over without a
-/// word.
+/// Finds the frames in what is received, those too that a library passes over without a word.
 class FrameHeads {
 public:
-    /// Gives each head that is complete by the end of `bytes` to `see`.
+    /// Gives each head that is complete by the end of `bytes` to `see`, as long as that returns
+    /// true; how many of `bytes` were read.
     template <class See>
-    void read(Bytes bytes, See&& see) {
-        while (!bytes.empty()) {
-            const auto passed = std::min(payload_left_, bytes.size());
+    std::size_t read(Bytes bytes, See&& see) {
+        Bytes left = bytes;
+        while (!left.empty()) {
+            const auto passed = std::min(payload_left_, left.size());
             payload_left_ -= passed;
-            bytes.remove_prefix(passed);
-            const auto more = std::min(head_.size() - head_bytes_, bytes.size());
-            std::copy_n(bytes.data(), more, head_.data() + head_bytes_);
+            left.remove_prefix(passed);
+            const auto more = std::min(head_.size() - head_bytes_, left.size());
+            std::copy_n(left.data(), more, head_.data() + head_bytes_);
             head_bytes_ += more;
-            bytes.remove_prefix(more);
-            if (head_bytes_ < head_.size()) return;
+            left.remove_prefix(more);
+            if (head_bytes_ < head_.size()) break;
             head_bytes_ = 0;
             const FrameHead head = decode();
             payload_left_ = head.size;
-            see(head);
+            if (!see(head)) break;
         }
+        return bytes.size() - left.size();
     }
 
 private:
@@ -57,4 +59,4 @@ private:
     std::size_t payload_left_ = 0;
 };
 
-}  // namespace nikawa::origin
+}  // namespace nikawa::http

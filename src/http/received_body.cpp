@@ -1,6 +1,6 @@
-#include "origin/received_body.hpp"
+#include "nikawa/http/received_body.hpp"
 
-namespace nikawa::origin {
+namespace nikawa::http {
 namespace {
 
 // What a block takes beside its own object.
@@ -61,4 +61,4 @@ void ReceivedBody::hold(std::size_t capacity) {
     share_.set(capacity);
 }
 
-}  // namespace nikawa::origin
+}  // namespace nikawa::http

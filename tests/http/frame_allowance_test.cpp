@@ -1,14 +1,15 @@
-#include "origin/frame_allowance.hpp"
+#include "nikawa/http/frame_allowance.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
-#include "origin/frame_heads.hpp"
+#include "nikawa/http/flood_guard.hpp"
+#include "nikawa/http/frame_heads.hpp"
 #include "support/h2_frames.hpp"
 
-namespace nikawa::origin {
+namespace nikawa::http {
 namespace {
 
 using namespace std::chrono_literals;
@@ -62,8 +63,10 @@ TEST(FrameHeads, AreFoundHoweverTheyAreCutUp) {
         FrameHeads heads;
         std::vector<FrameHead> seen;
         for (std::size_t at = 0; at < frames.size(); at += piece) {
-            heads.read(Bytes{frames}.substr(at, piece),
-                       [&](const FrameHead& head) { seen.push_back(head); });
+            heads.read(Bytes{frames}.substr(at, piece), [&](const FrameHead& head) {
+                seen.push_back(head);
+                return true;
+            });
         }
         ASSERT_EQ(seen.size(), 4U);
         EXPECT_EQ(seen[1].size, 300U);
@@ -75,5 +78,51 @@ TEST(FrameHeads, AreFoundHoweverTheyAreCutUp) {
     }
 }
 
+TEST(FrameHeads, AreReadAsFarAsTheyAreWanted) {
+    namespace h2 = test::h2;
+    const std::string frames = h2::ping() + h2::ping();
+    FrameHeads heads;
+    std::size_t seen = 0;
+    const auto one = [&seen](const FrameHead&) { return ++seen % 2 == 0; };
+    EXPECT_EQ(heads.read(frames, one), 9U);  // the head; its payload comes with the rest
+    EXPECT_EQ(heads.read(Bytes{frames}.substr(9), one), frames.size() - 9);
+    EXPECT_EQ(seen, 2U);
+}
+
+// The library takes what was admitted before the rest is asked about, and then the frames earn.
+TEST(FloodGuard, LetsWhatFramesOfOneReadEarnCountForThoseThatFollow) {
+    namespace h2 = test::h2;
+    const auto nobody = [](std::int32_t) { return false; };
+    const auto frames = h2::repeated(h2::data(1, "x"), 6000);
+    FloodGuard guard{start};
+    std::size_t taken = 0;
+    for (Bytes left = frames; !left.empty(); ++taken) {
+        const auto admitted = guard.admit(left, start, nobody);
+        ASSERT_TRUE(admitted);
+        const std::size_t frame_bytes = 10;
+        guard.earn(*admitted / frame_bytes * FrameAllowance::of_data_received);
+        left.remove_prefix(*admitted);
+    }
+    EXPECT_GT(taken, 1U);
+}
+
+TEST(FloodGuard, BearsWhatWasUnderWayWhenAStreamWasLeftAndNoMore) {
+    namespace h2 = test::h2;
+    const auto all_left = [](std::int32_t) { return true; };
+    const auto admits_all = [&](FloodGuard& guard, Bytes left) {
+        while (!left.empty()) {
+            const auto admitted = guard.admit(left, start, all_left);
+            if (!admitted) return false;
+            left.remove_prefix(*admitted);
+        }
+        return true;
+    };
+    const auto frames = h2::repeated(h2::data(1, "x"), 3 * FrameAllowance::most);
+    FloodGuard guard{start};
+    guard.expect_unwanted(3 * FrameAllowance::most);
+    EXPECT_TRUE(admits_all(guard, frames));
+    EXPECT_FALSE(admits_all(guard, frames));
+}
+
 }  // namespace
-}  // namespace nikawa::origin
+}  // namespace nikawa::http

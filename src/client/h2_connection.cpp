@@ -1,0 +1,471 @@
+#include "client/h2_connection.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "client/lingering.hpp"
+#include "nikawa/http/octets.hpp"
+
+namespace nikawa::client {
+namespace {
+
+using State = net::IoResult::State;
+
+// Frames are gathered up to this size before they are written.
+constexpr std::size_t write_bytes = 64 * 1024;
+
+// The connection's window bounds only what is in flight: it is given back on arrival, and each
+// stream's as its handler takes the bytes.
+constexpr std::int32_t connection_window = 16 * 1024 * 1024;
+
+// Takes a dozen requests at the first read; more when that was not enough.
+constexpr std::size_t read_capacity = 8 * 1024;
+constexpr std::size_t largest_read_capacity = 64 * 1024;
+
+// More than this is not kept by a connection that is idle.
+constexpr std::size_t spare_output_bytes = 4 * 1024;
+
+constexpr Failure gone{Errc::client_gone, Side::client};
+
+constexpr std::uint32_t error_of(Reset why) {
+    switch (why) {
+        case Reset::complete: return NGHTTP2_NO_ERROR;
+        case Reset::broken: return NGHTTP2_INTERNAL_ERROR;
+        case Reset::timed_out: return NGHTTP2_CANCEL;
+    }
+    return NGHTTP2_INTERNAL_ERROR;
+}
+
+// What describes one connection of HTTP/1.1 makes a message of HTTP/2 malformed (RFC 9113 §8.2.2).
+constexpr bool is_of_http_1_connection(http::FieldId id) {
+    switch (id) {
+        case http::FieldId::connection:
+        case http::FieldId::keep_alive:
+        case http::FieldId::proxy_connection:
+        case http::FieldId::transfer_encoding:
+        case http::FieldId::upgrade: return true;
+        default: return false;
+    }
+}
+
+// Three digits, as the parsers have seen to.
+struct StatusText {
+    explicit StatusText(unsigned status) {
+        size = static_cast<std::size_t>(
+            std::to_chars(digits.data(), digits.data() + digits.size(), status).ptr -
+            digits.data());
+    }
+    [[nodiscard]] Bytes text() const { return {digits.data(), size}; }
+
+    std::array<char, 4> digits{};
+    std::size_t size;
+};
+
+}  // namespace
+
+H2Connection::H2Connection(const Parts& parts)
+    : TurnFlush(parts.loop),
+      loop_(parts.loop),
+      stream_(parts.stream),
+      inactivity_(parts.inactivity),
+      handler_(parts.handler),
+      limits_(parts.limits),
+      client_address_(parts.client_address),
+      idle_listener_(parts.idle_listener),
+      session_(nullptr, nghttp2_session_del),
+      guard_(parts.loop.now()),
+      wind_down_(parts.loop) {
+    nghttp2_session* made = nullptr;
+    nghttp2_session_server_new2(&made, library().callbacks, this, library().option);
+    session_.reset(made);
+
+    const std::array settings{
+        nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.max_streams},
+        nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+                               static_cast<std::uint32_t>(limits_.first_stream_window)},
+        nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
+                               static_cast<std::uint32_t>(limits_.head.head_bytes)},
+    };
+    nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+    nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0, connection_window);
+    mark_dirty();
+}
+
+H2Connection::~H2Connection() = default;
+
+Task<void> H2Connection::run(net::ReadBuffer buffer) {
+    buffer_ = std::move(buffer);
+    buffer_.take(h2_preface.size());
+    auto capacity = read_capacity;
+    if (!buffer_.unread().empty()) feed(buffer_.unread());
+    buffer_.take(buffer_.unread().size());
+    await_what_is_due();
+    while (!is_over_) {
+        if (live_.empty()) buffer_.release();
+        const auto room = buffer_.room(capacity);
+        const auto got = stream_.try_read(room);
+        if (got.state == State::done) {
+            const bool was_all = got.bytes < room.size();
+            capacity = was_all ? read_capacity : largest_read_capacity;
+            feed({room.data(), got.bytes});
+            await_what_is_due();
+            if (!was_all) {
+                co_await loop_.yield();  // what filled the buffer is handed on before more
+                continue;
+            }
+        } else if (got.state != State::would_block) {
+            cut({gone.code, gone.side, got.error});
+            break;
+        }
+        if (is_over_) break;
+        if (live_.empty()) buffer_.release();
+        co_await stream_.wait_readable();
+        heed_time();
+    }
+    note_idle(false);
+    lose_all(gone);
+    if (!is_cut_) co_await linger(stream_, inactivity_, loop_.now());
+    stream_.close();
+    while (!live_.empty() || is_waiting_for_room_) co_await wind_down_.wait();
+}
+
+void H2Connection::await_what_is_due() {
+    if (head_stream_ != 0) return await(Awaited::rest_of_head);
+    await(live_.empty() ? Awaited::request : Awaited::anything);
+}
+
+void H2Connection::await(Awaited awaited) {
+    if (is_over_) return;
+    note_idle(awaited == Awaited::request && leaving_ == Leaving::no);
+    if (awaited == awaited_) return;
+    awaited_ = awaited;
+    switch (awaited) {
+        case Awaited::request:
+            input_deadline_ = Deadline::after(loop_.now(), limits_.idle_timeout);
+            inactivity_.expect_input_by(
+                std::min(input_deadline_, Deadline{loop_.now() + memory_kept}));
+            return;
+        case Awaited::rest_of_head:
+            input_deadline_ = Deadline::after(loop_.now(), limits_.head_timeout);
+            break;
+        case Awaited::anything: input_deadline_ = Deadline::none(); break;
+    }
+    inactivity_.expect_input_by(input_deadline_);
+}
+
+// Nothing came by the time that was set.
+void H2Connection::heed_time() {
+    if (is_over_ || !inactivity_.is_input_overdue()) return;
+    if (loop_.now() >= input_deadline_.at()) {
+        inactivity_.expect_input_by(Deadline::none());
+        return terminate(NGHTTP2_NO_ERROR);
+    }
+    release_memory();
+    inactivity_.expect_input_by(input_deadline_);
+}
+
+void H2Connection::release_memory() {
+    if (!live_.empty()) return;
+    // Not assignments: what is assigned an empty one keeps its memory.
+    std::exchange(spare_, {});
+    std::exchange(exchanges_, {});
+    std::exchange(live_, {});
+    std::exchange(begun_, {});
+    std::exchange(closed_, {});
+    std::exchange(pairs_, {});
+    if (output_.empty()) std::exchange(output_, {});
+}
+
+void H2Connection::note_idle(bool is_idle) {
+    if (idle_listener_ == nullptr || is_idle == is_idle_) return;
+    is_idle_ = is_idle;
+    is_idle ? idle_listener_->became_idle() : idle_listener_->became_busy();
+}
+
+H2Exchange* H2Connection::open_exchange(std::int32_t stream) {
+    if (spare_.empty()) {
+        exchanges_.push_back(std::make_unique<H2Exchange>(
+            loop_, static_cast<H2Frames&>(*this), limits_, client_address_));
+        spare_.push_back(exchanges_.back().get());
+    }
+    H2Exchange* const exchange = spare_.back();
+    spare_.pop_back();
+    exchange->start(stream);
+    exchange->live_index = live_.size();
+    live_.push_back(exchange);
+    return exchange;
+}
+
+void H2Connection::let_go(H2Exchange& exchange) noexcept {
+    H2Exchange* const last = live_.back();
+    live_[exchange.live_index] = last;
+    last->live_index = exchange.live_index;
+    live_.pop_back();
+    spare_.push_back(&exchange);
+    if (is_over_) return wind_down_.notify();
+    await_what_is_due();
+    mark_dirty();  // this may be the last one before we leave
+}
+
+Task<void> H2Connection::serve(H2Exchange& exchange) {
+    if (const auto& refusal = exchange.refusal()) {
+        const Failure failure = *refusal;
+        co_await handler_.refuse(exchange, failure);
+    } else {
+        co_await handler_.handle(exchange);
+    }
+    co_await exchange.end();
+    let_go(exchange);
+}
+
+void H2Connection::feed(Bytes bytes) {
+    const auto is_left = [this](std::int32_t stream) {
+        return nghttp2_session_get_stream_user_data(session_.get(), stream) == nullptr;
+    };
+    while (!bytes.empty() && !is_terminated_) {
+        const auto admitted = guard_.admit(bytes, loop_.now(), is_left);
+        if (!admitted) {
+            terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+            break;
+        }
+        const auto taken = nghttp2_session_mem_recv(session_.get(), http::octets(bytes), *admitted);
+        if (taken < 0) {
+            const bool is_flood = taken == NGHTTP2_ERR_FLOODED ||
+                                  taken == NGHTTP2_ERR_TOO_MANY_SETTINGS ||
+                                  taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
+            terminate(is_flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+            break;
+        }
+        bytes.remove_prefix(*admitted);
+    }
+    settle();
+    mark_dirty();  // it may have queued SETTINGS, PING or a GOAWAY that says what was wrong
+}
+
+// Sees to what nghttp2's callbacks have only recorded.
+void H2Connection::settle() {
+    for (H2Exchange* const exchange : begun_) {
+        if (exchange->is_gone()) continue;  // reset at once: it is among those that closed
+        exchange->is_running = true;
+        loop_.spawn(serve(*exchange));
+    }
+    begun_.clear();
+    for (H2Exchange* const exchange : closed_) {
+        exchange->is_running ? exchange->tell_gone() : let_go(*exchange);
+    }
+    closed_.clear();
+    if (std::exchange(was_notice_answered_, false) && leaving_ == Leaving::announced) leave();
+}
+
+void H2Connection::leave() {
+    if (leaving_ == Leaving::said || is_terminated_) return;
+    leaving_ = Leaving::said;
+    nghttp2_submit_goaway(session_.get(),
+                          NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(session_.get()),
+                          NGHTTP2_NO_ERROR,
+                          nullptr,
+                          0);
+    mark_dirty();
+}
+
+void H2Connection::put_field(Bytes name, Bytes value) {
+    // A value that never comes again would only push useful ones out of HPACK's table.
+    const bool is_unique = http::equal_ignoring_case(name, limits_.unindexed_field);
+    pairs_.push_back(
+        {http::octets(name),
+         http::octets(value),
+         name.size(),
+         value.size(),
+         static_cast<std::uint8_t>(is_unique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE)});
+}
+
+// A Content-Length leaves once and as one number, as over HTTP/1.1; `pairs_` points to what lives
+// until the head is queued.
+void H2Connection::put_head(const http::ResponseHead& head) {
+    bool is_length_due = head.status >= 200 && head.status != 204;
+    for (std::size_t i = 0; i < head.fields.size(); ++i) {
+        const http::Field field = head.fields[i];
+        if (is_of_http_1_connection(field.id)) continue;
+        if (field.id == http::FieldId::content_length) {
+            if (!std::exchange(is_length_due, false)) continue;
+            if (!http::agreed_length(head.fields)) continue;
+            put_field(field.name, field.value.substr(0, field.value.find(',')));
+            continue;
+        }
+        put_field(field.name, field.value);
+    }
+}
+
+void H2Connection::submit_interim(std::int32_t stream, const http::ResponseHead& head) {
+    const StatusText status{head.status};
+    pairs_.clear();
+    put_field(":status", status.text());
+    put_head(head);
+    nghttp2_submit_headers(
+        session_.get(), NGHTTP2_FLAG_NONE, stream, nullptr, pairs_.data(), pairs_.size(), nullptr);
+    mark_dirty();
+}
+
+bool H2Connection::submit_response(std::int32_t stream,
+                                   const http::ResponseHead& head,
+                                   bool has_body) {
+    const StatusText status{head.status};
+    pairs_.clear();
+    put_field(":status", status.text());
+    put_head(head);
+    nghttp2_data_provider body{};
+    body.read_callback = &H2Connection::read_body;
+    const int refused = nghttp2_submit_response(
+        session_.get(), stream, pairs_.data(), pairs_.size(), has_body ? &body : nullptr);
+    mark_dirty();
+    return refused == 0;
+}
+
+void H2Connection::resume_sending(std::int32_t stream) {
+    nghttp2_session_resume_data(session_.get(), stream);
+    mark_dirty();
+}
+
+void H2Connection::submit_trailers(std::int32_t stream, const http::FieldBlock& trailers) {
+    pairs_.clear();
+    for (std::size_t i = 0; i < trailers.size(); ++i) {
+        if (is_of_http_1_connection(trailers[i].id)) continue;
+        put_field(trailers[i].name, trailers[i].value);
+    }
+    nghttp2_submit_trailer(session_.get(), stream, pairs_.data(), pairs_.size());
+}
+
+// How much the client may still send on a stream.
+std::int64_t H2Connection::promised(std::int32_t stream) const {
+    auto* const session = session_.get();
+    const std::int64_t window =
+        nghttp2_session_get_stream_effective_local_window_size(session, stream);
+    return window - nghttp2_session_get_stream_effective_recv_data_length(session, stream);
+}
+
+void H2Connection::offer(std::int32_t stream, std::size_t window, std::size_t unread) {
+    const auto more = http::window_increment(window, promised(stream), unread);
+    if (more == 0) return;
+    nghttp2_submit_window_update(
+        session_.get(), NGHTTP2_FLAG_NONE, stream, static_cast<std::int32_t>(more));
+    mark_dirty();
+}
+
+void H2Connection::expect_unwanted(std::int32_t stream) {
+    guard_.expect_unwanted(static_cast<std::uint64_t>(std::max<std::int64_t>(promised(stream), 0)));
+}
+
+void H2Connection::reset(std::int32_t stream, Reset why) {
+    expect_unwanted(stream);
+    nghttp2_session_set_stream_user_data(session_.get(), stream, nullptr);
+    nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream, error_of(why));
+    mark_dirty();
+}
+
+// A first GOAWAY that refuses nothing yet, for requests that are under way to us, and when the
+// client has seen it one that does (RFC 9113 §6.8).
+void H2Connection::drain() noexcept {
+    if (leaving_ != Leaving::no || is_over_ || is_terminated_) return;
+    if (live_.empty()) {
+        terminate(NGHTTP2_NO_ERROR);
+        flush();
+        is_over_ = is_cut_ = true;  // whoever drains an idle connection wants its descriptor
+        return stream_.close();
+    }
+    leaving_ = Leaving::announced;
+    nghttp2_submit_shutdown_notice(session_.get());
+    nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr);
+    mark_dirty();
+}
+
+void H2Connection::close() noexcept { cut(gone); }
+
+// GOAWAY, and then there is nothing more to say, or to hear.
+void H2Connection::terminate(std::uint32_t error) noexcept {
+    is_terminated_ = true;
+    nghttp2_session_terminate_session(session_.get(), error);
+    if (is_blocked_) return cut(gone);
+    mark_dirty();
+}
+
+void H2Connection::cut(const Failure& why) noexcept {
+    if (is_over_) return;
+    is_over_ = is_cut_ = true;
+    // The kernel need not keep what a client that has stopped reading will never take.
+    why.code == Errc::write_timed_out ? stream_.abort() : stream_.close();
+    lose_all(why);
+}
+
+// To whoever serves an exchange it is as if the client had hung up.
+void H2Connection::lose_all(const Failure& why) noexcept {
+    begun_.clear();
+    closed_.clear();
+    for (H2Exchange* const exchange : std::vector{live_}) {
+        exchange->closed(why);
+        exchange->is_running ? exchange->tell_gone() : let_go(*exchange);
+    }
+}
+
+// Fills the output buffer with the frames that may leave now; false when there is nothing to write.
+bool H2Connection::gather() {
+    while (output_.size() < write_bytes) {
+        const std::uint8_t* frame = nullptr;
+        const auto size = nghttp2_session_mem_send(session_.get(), &frame);
+        if (size <= 0) break;
+        output_.append(http::text(frame, static_cast<std::size_t>(size)));
+    }
+    return written_ < output_.size();
+}
+
+void H2Connection::flush() noexcept {
+    if (leaving_ != Leaving::no && live_.empty() && !is_over_ && !is_terminated_) {
+        terminate(NGHTTP2_NO_ERROR);
+    }
+    while (!is_over_ && !is_blocked_ && gather()) {
+        const Bytes rest = Bytes{output_}.substr(written_);
+        const auto sent = stream_.try_write({&rest, 1});
+        if (sent.state == State::done) {
+            output_deadline_ = Deadline::none();
+            written_ += sent.bytes;
+            if (written_ < output_.size()) continue;
+            output_.clear();
+            written_ = 0;
+        } else if (sent.state == State::would_block) {
+            // Time runs from the last byte that the socket took.
+            if (output_deadline_.is_none()) {
+                output_deadline_ = Deadline::after(loop_.now(), limits_.write_timeout);
+            }
+            inactivity_.expect_output_by(output_deadline_);
+            is_blocked_ = true;
+            if (!std::exchange(is_waiting_for_room_, true)) loop_.spawn(wait_for_room());
+        } else {
+            cut({gone.code, gone.side, sent.error});
+        }
+    }
+    if (is_over_) return;
+    settle();
+    if (is_blocked_) return;
+    if (live_.empty() && output_.capacity() > spare_output_bytes) std::string{}.swap(output_);
+    if (nghttp2_session_want_read(session_.get()) == 0 &&
+        nghttp2_session_want_write(session_.get()) == 0) {
+        is_over_ = true;  // GOAWAY went out, ours or nghttp2's over a protocol error
+        stream_.wake();
+    }
+}
+
+Task<void> H2Connection::wait_for_room() {
+    co_await stream_.wait_writable();
+    is_waiting_for_room_ = is_blocked_ = false;
+    if (!is_over_ && inactivity_.is_output_overdue()) cut({Errc::write_timed_out, Side::client});
+    inactivity_.expect_output_by(Deadline::none());
+    if (is_over_) {
+        wind_down_.notify();
+    } else {
+        mark_dirty();
+    }
+}
+
+}  // namespace nikawa::client

@@ -1,0 +1,36 @@
+#include "client/lingering.hpp"
+
+#include <array>
+
+namespace nikawa::client {
+namespace {
+
+using State = net::IoResult::State;
+
+constexpr std::size_t discard_capacity = 16 * 1024;
+
+// Outside the coroutine, whose frame would hold the buffer.
+net::IoResult discard_input(net::ByteStream& stream) {
+    std::array<char, discard_capacity> buffer;
+    return stream.try_read(buffer);
+}
+
+}  // namespace
+
+Task<void> linger(net::ByteStream& stream, Inactivity& inactivity, TimePoint now) {
+    stream.shutdown_send();
+    inactivity.expect_input_by(Deadline::after(now, linger_time));
+    for (std::size_t discarded = 0; discarded < linger_bytes && !inactivity.is_input_overdue();) {
+        const auto got = discard_input(stream);
+        if (got.state == State::done) {
+            discarded += got.bytes;
+        } else if (got.state == State::would_block) {
+            co_await stream.wait_readable();
+        } else {
+            break;
+        }
+    }
+    inactivity.expect_input_by(Deadline::none());
+}
+
+}  // namespace nikawa::client

@@ -1,0 +1,85 @@
+#include "proxy/connect_target.hpp"
+
+#include <algorithm>
+
+#include "nikawa/base/library_category.hpp"
+#include "nikawa/proxy/rewrite.hpp"
+
+namespace nikawa::proxy {
+namespace {
+
+std::string words(int code) {
+    switch (static_cast<TunnelRefusal>(code)) {
+        case TunnelRefusal::switched_off: return "CONNECT is switched off by --connect-port";
+        case TunnelRefusal::port: return "the port is not in --connect-port";
+        case TunnelRefusal::marked_host:
+            return "the name has a marker label, which counts for plain HTTP: ask for "
+                   "http:// and this name, or CONNECT to the name without the label";
+        case TunnelRefusal::fixed_origin: return "everything goes to --upstream";
+        case TunnelRefusal::not_http_1: return "CONNECT is served over HTTP/1 alone";
+    }
+    return {};
+}
+
+constexpr LibraryCategory tunnel_category{"tunnel", words};
+
+bool has_marker(std::string_view host, const mapping::HostRules& rules) {
+    const auto is_one_of = [](std::string_view label, const std::vector<std::string>& markers) {
+        return std::ranges::any_of(markers, [&](const std::string& marker) {
+            return http::equal_ignoring_case(label, marker);
+        });
+    };
+    while (!host.empty()) {
+        const auto label = host.substr(0, host.find('.'));
+        if (is_one_of(label, rules.https_markers) || is_one_of(label, rules.http_markers)) {
+            return true;
+        }
+        host.remove_prefix(std::min(label.size() + 1, host.size()));
+    }
+    return false;
+}
+
+}  // namespace
+
+Failure refused(TunnelRefusal why) {
+    return {Errc::tunnel_refused, Side::client, {static_cast<int>(why), tunnel_category}};
+}
+
+Result<http::Origin> connect_target(const http::RequestHead& head,
+                                    const http::BodyFraming& framing) {
+    const std::string_view target = head.target;
+    const bool is_bracketed = target.starts_with('[');
+    const auto colon = target.rfind(':');
+    const bool has_port =
+        colon != target.npos && (!is_bracketed || (colon > 0 && target[colon - 1] == ']'));
+    if (!is_authority(target) || !has_port) return Failure{Errc::bad_head, Side::client};
+
+    const auto host_field = head.fields.find(http::FieldId::host);
+    if (host_field && !is_authority(*host_field)) return Failure{Errc::bad_host, Side::client};
+    const auto* const sized = std::get_if<http::Sized>(&framing);
+    const bool has_body =
+        sized != nullptr ? sized->bytes > 0 : !std::holds_alternative<http::NoBody>(framing);
+    if (has_body) return Failure{Errc::bad_framing, Side::client};
+
+    auto host = target.substr(0, colon);
+    if (is_bracketed) host = host.substr(1, host.size() - 2);
+    if (host.ends_with('.')) host.remove_suffix(1);
+    http::Origin origin{http::Scheme::http, std::string{host}, 0};
+    std::ranges::transform(origin.host, origin.host.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    });
+    // is_authority() has found it within its bounds.
+    origin.port = static_cast<std::uint16_t>(*http::parse_decimal(target.substr(colon + 1)));
+    return origin;
+}
+
+std::optional<Failure> refuse_connect(const http::Origin& target,
+                                      const access::PortRanges& ports,
+                                      const mapping::HostRules& rules) {
+    if (ports.empty()) return refused(TunnelRefusal::switched_off);
+    if (has_marker(target.host, rules)) return refused(TunnelRefusal::marked_host);
+    if (!ports.contains(target.port)) return refused(TunnelRefusal::port);
+    return std::nullopt;
+}
+
+}  // namespace nikawa::proxy

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "nikawa/aws/chunk_resigner.hpp"
+#include "nikawa/aws/request_signature.hpp"
+#include "nikawa/http/head.hpp"
+#include "nikawa/proxy/credential_source.hpp"
+#include "nikawa/proxy/own_answer.hpp"
+#include "proxy/request_body.hpp"
+
+namespace nikawa::proxy {
+
+/// By what requests are signed anew.
+struct Signing {
+    CredentialSource* credentials;  ///< nullptr: no key is known
+    std::size_t max_chunk;          ///< see aws::ChunkResigner
+    std::size_t max_body;           ///< of a body that is held to be hashed
+    aws::WallTime (*wall_clock)();
+};
+
+/// A request with an AWS signature whose Host changes on its way to the origin. The signature
+/// covers the Host, so it is verified as the client made it and made anew for the origin; and what
+/// goes wrong with that is told as the AWS service would.
+///
+/// Lives as long as the exchange, and longer than its `RequestBody`.
+class ResignedRequest {
+public:
+    /// The request, as the client sent it, or nullptr if it has no such signature.
+    static std::unique_ptr<ResignedRequest> of(const http::RequestHead& head);
+
+    /// Verifies the request and signs `head`, which is as it goes to the origin; nothing is asked
+    /// of the client before its key is known. A body of which the signature covers the hash is all
+    /// in memory then; one whose chunks are signed is signed anew while it passes.
+    /// Errors: signature_refused, signed_body_too_large, and the client's.
+    Task<Result<void>> sign(http::RequestHead& head, RequestBody& body, Signing signing);
+
+    /// Makes `answer` to such a failure one that the client of an AWS service reads.
+    void shape(const Failure& failure, std::string_view request_id, OwnAnswer& answer) const;
+
+private:
+    explicit ResignedRequest(const http::RequestHead& head) : sent_(head) {}
+
+    Task<Result<void>> find_key(Signing signing) const;
+    [[nodiscard]] std::string message_for(const Failure& failure) const;
+
+    http::RequestHead sent_;
+    Result<aws::RequestSignature> signature_ = aws::RequestSignature{};
+    std::optional<aws::Signer> signer_;
+    std::optional<aws::ChunkResigner> chunks_;
+};
+
+}  // namespace nikawa::proxy

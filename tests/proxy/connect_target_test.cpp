@@ -1,0 +1,113 @@
+#include "proxy/connect_target.hpp"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+namespace nikawa::proxy {
+namespace {
+
+Result<http::Origin> target_of(std::string_view target,
+                               std::string_view host = "any.example",
+                               const http::BodyFraming& framing = http::NoBody{}) {
+    http::RequestHead head;
+    head.method = "CONNECT";
+    head.target = target;
+    if (!host.empty()) head.fields.add("Host", host);
+    return connect_target(head, framing);
+}
+
+TEST(ConnectTarget, IsAHostAndAPortAndNothingElse) {  // RFC 9112 §3.2.3
+    const struct {
+        const char* target;
+        const char* host;  // nullptr: refused
+        int port;
+    } rows[] = {
+        {"a.example:443", "a.example", 443},
+        {"A.Example.:8443", "a.example", 8443},
+        {"192.0.2.1:443", "192.0.2.1", 443},
+        {"[2001:DB8::1]:443", "2001:db8::1", 443},
+        {"a.example", nullptr, 0},
+        {"a.example:", nullptr, 0},
+        {"a.example:0", nullptr, 0},
+        {"a.example:65536", nullptr, 0},
+        {"a.example:+443", nullptr, 0},
+        {"a.example:443/", nullptr, 0},
+        {"a.example:443:443", nullptr, 0},
+        {"user@a.example:443", nullptr, 0},
+        {"http://a.example:443", nullptr, 0},
+        {"2001:db8::1:443", nullptr, 0},
+        {"[2001:db8::1]", nullptr, 0},
+        {"[2001:db8::1]443", nullptr, 0},
+        {":443", nullptr, 0},
+        {"a.example,b.example:443", nullptr, 0},
+        {"/", nullptr, 0},
+        {"*", nullptr, 0},
+        {"", nullptr, 0},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.target);
+        const auto got = target_of(row.target);
+        ASSERT_EQ(got.has_value(), row.host != nullptr);
+        if (got) {
+            EXPECT_EQ(got->scheme, http::Scheme::http);
+            EXPECT_EQ(got->host, row.host);
+            EXPECT_EQ(got->port, row.port);
+        } else {
+            EXPECT_EQ(got.error().code, Errc::bad_head);
+        }
+    }
+}
+
+TEST(ConnectTarget, SaysWhatElseIsWrong) {
+    EXPECT_EQ(target_of("a.example:443", "a b").error().code, Errc::bad_host);
+    EXPECT_TRUE(target_of("a.example:443", ""));  // HTTP/1.0
+    EXPECT_TRUE(target_of("a.example:443", "a.example", http::Sized{0}));
+    EXPECT_EQ(target_of("a.example:443", "a.example", http::Sized{1}).error().code,
+              Errc::bad_framing);
+    EXPECT_EQ(target_of("a.example:443", "a.example", http::Chunked{}).error().code,
+              Errc::bad_framing);
+}
+
+TEST(RefuseConnect, FollowsTheTable) {
+    const std::vector<std::string> web = {"443", "8000-8999"};
+    const std::vector<std::string> none;
+    const struct {
+        const char* host;
+        std::uint16_t port;
+        const std::vector<std::string>& ports;
+        std::optional<TunnelRefusal> why;
+    } rows[] = {
+        {"a.example", 443, web, std::nullopt},
+        {"a.example", 8080, web, std::nullopt},
+        {"a.example", 22, web, TunnelRefusal::port},
+        {"a.example", 443, none, TunnelRefusal::switched_off},
+        {"a.example.ccnproxy-https", 443, web, TunnelRefusal::marked_host},
+        {"a.example.ccnproxy.local", 443, web, TunnelRefusal::marked_host},
+        {"ccnproxy-https.example", 22, web, TunnelRefusal::marked_host},
+        {"ccnproxy-https-not.example", 443, web, std::nullopt},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.host);
+        const auto got = refuse_connect(
+            {http::Scheme::http, row.host, row.port}, access::PortRanges{row.ports}, {});
+        ASSERT_EQ(got.has_value(), row.why.has_value());
+        if (got) {
+            EXPECT_EQ(*got, refused(*row.why));
+        }
+    }
+}
+
+TEST(TunnelRefusal, IsSaidInWords) {
+    EXPECT_EQ(describe(refused(TunnelRefusal::port)),
+              "this proxy makes no such tunnel (the port is not in --connect-port)");
+    for (const auto why : {TunnelRefusal::switched_off,
+                           TunnelRefusal::marked_host,
+                           TunnelRefusal::fixed_origin,
+                           TunnelRefusal::not_http_1}) {
+        EXPECT_FALSE(refused(why).cause.message().empty());
+    }
+}
+
+}  // namespace
+}  // namespace nikawa::proxy
