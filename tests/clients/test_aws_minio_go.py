@@ -1,0 +1,19 @@
+"""minio-go, which over plain HTTP signs each chunk of a body, and a trailer if asked to."""
+
+from aws_lab import CHUNKS, CHUNKS_AND_TRAILER, PROGRAMS, ProgramTest, RefusalTests
+
+
+class MinioGo(RefusalTests, ProgramTest):
+    acts = {"objects": {CHUNKS}, "paths": {CHUNKS}, "streams": {CHUNKS, CHUNKS_AND_TRAILER},
+            "large": {CHUNKS}}
+    presigned = ("v4 query",)
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        program = cls.lab.world.directory / "minio_client"
+        built = cls.lab.run("go", "build", "-o", program, PROGRAMS / "minio_client.go",
+                            environment={"GOPATH": "/usr/share/gocode"})
+        if built.returncode != 0:
+            raise AssertionError(built.stderr.decode())
+        cls.command = [program]

@@ -1,0 +1,17 @@
+"""Go's net/http: one client, parallel goroutines, a reader as body; http_proxy."""
+
+from client_test import ProgramTest
+from lab import PROGRAMS
+
+
+class GoHttp(ProgramTest):
+    connections = 9  # one more than at once: the first that is free is taken, dialled for or not
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        program = cls.lab.world.directory / "go_client"
+        built = cls.lab.run("go", "build", "-o", program, PROGRAMS / "go_client.go")
+        if built.returncode != 0:
+            raise AssertionError(built.stderr.decode())
+        cls.command = [program]
