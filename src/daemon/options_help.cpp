@@ -30,8 +30,8 @@ constexpr std::string_view notes = R"(
 Values:
   TIME is in seconds or with units: 30, 500ms, 1.5s, 1h30m. A timeout ends a wait in which nothing
   moves, never a transfer that does; 0 is no limit. SIZE is in bytes or with k, m, g: 65536, 64k.
-  Of an option given twice the last one counts; --https-marker, --http-marker, --resolver and
-  --warm take several values, also with commas, and replace the default.
+  Of an option given twice the last one counts. One that is shown with dots takes several values,
+  also with commas, in place of the default.
 
   The command line comes before the environment (NIKAWA_PORT for --port, NIKAWA_READ_TIMEOUT for
   --read-timeout and so on) and that before the file of --config (port = 3000).

@@ -181,6 +181,11 @@ class BoundsTest(SystemTest):
     def lines(self, nikawa, text):
         return [line for line in nikawa.stderr.all() if text in line]
 
+    def assert_said_once(self, nikawa, text):
+        """The diagnostic log arrives beside the answers, and later than some."""
+        nikawa.stderr.wait(lambda _: self.lines(nikawa, text), text)
+        self.assertEqual(len(self.lines(nikawa, text)), 1)
+
 
 class Clients(BoundsTest):
     def test_slowloris_harms_nobody(self):
@@ -263,7 +268,7 @@ class Connections(BoundsTest):
         busy.wait(lambda crowd: crowd.statuses() == {"200": 20}, "the answers of those held")
         time.sleep(0.2)  # now idle for more than a moment
         self.assertEqual(curl(nikawa, self.nginx.url("h2.test", "/hello")).status, 200)
-        self.assertEqual(len(self.lines(nikawa, "connections refused: 20 of 20 in use")), 1)
+        self.assert_said_once(nikawa, "connections refused: 20 of 20 in use")
         nikawa.stderr.wait(lambda _: self.lines(nikawa, "connections accepted again: 5 refused"),
                            "end of the episode")
 
@@ -300,7 +305,7 @@ class Connections(BoundsTest):
         busy = self.crowd(nikawa, 2, f"GET / HTTP/1.1\r\nHost: {origin.authority()}\r\n\r\n")
         wait_until(lambda: origin.held == 2, "requests at the origin")
         self.assertEqual(curl(nikawa, self.nginx.url("h2.test", "/hello")).status, 503)
-        self.assertEqual(len(self.lines(nikawa, "2 of 2 in use by 127.0.0.1")), 1)
+        self.assert_said_once(nikawa, "2 of 2 in use by 127.0.0.1")
         origin.release()
         busy.wait(lambda crowd: crowd.statuses() == {"200": 2}, "the answers of those held")
         time.sleep(0.2)
@@ -334,7 +339,7 @@ class Descriptors(BoundsTest):
         # Those who were refused are idle now, and after a moment make room.
         stats = lambda: curl(nikawa, "http://localhost/.api/stats").body
         wait_until(lambda: b'"origins"' in stats(), "the statistics")
-        self.assertEqual(len(self.lines(nikawa, "out of file descriptors")), 1)
+        self.assert_said_once(nikawa, "out of file descriptors")
 
         origin.release()
         held = 150 - len(refused)
@@ -383,7 +388,7 @@ class Descriptors(BoundsTest):
         late = self.crowd(nikawa, 1, self.get("/hello"))
         late.wait(lambda c: c.ended, "an answer")
         self.assertEqual(late.statuses(), {"503": 1})
-        self.assertEqual(len(self.lines(nikawa, "out of file descriptors")), 1)
+        self.assert_said_once(nikawa, "out of file descriptors")
         self.assertEqual(set(crowd.statuses()), {"", "503"})
         crowd.close()
         wait_until(lambda: curl(nikawa, self.nginx.url("h2.test", "/hello")).status == 200,
