@@ -42,6 +42,13 @@ pool::PoolLimits pool_limits(const Options& options) {
     return limits;
 }
 
+// An origin that takes nothing of a body has the time that is configured: TCP is not to give it up
+// before. Without one only TCP's own patience counts.
+Duration unacknowledged_within(Duration write_timeout) {
+    if (write_timeout == Duration::zero()) return write_timeout;
+    return std::max(write_timeout, net::DialSettings{}.unacknowledged);
+}
+
 std::vector<http::HostPattern> host_patterns(const std::vector<std::string>& texts) {
     std::vector<http::HostPattern> patterns;
     for (const auto& text : texts) patterns.push_back(http::HostPattern::parse(text).value());
@@ -67,6 +74,7 @@ ShardSettings shard_settings(const Options& options, std::vector<std::uint16_t> 
     settings.dial.resolve_timeout = options.resolve_timeout;
     settings.dial.connect_timeout = options.connect_timeout;
     settings.dial.tls_timeout = options.tls_timeout;
+    settings.dial.unacknowledged = unacknowledged_within(options.proxy_read_timeout);
     settings.dial.fast_open = options.tcp_fast_open;
 
     settings.body_memory = share_of(options.max_body_memory, options.threads);

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <limits>
 
 #include "net/socket_address.hpp"
 
@@ -133,6 +134,10 @@ PathReport Socket::path() const noexcept {
 
 void Socket::probe_path(bool on) noexcept { set_probes(fd_.get(), on ? urgent : patient); }
 
+void Socket::bear_full_window() noexcept {
+    set_option(fd_.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+}
+
 void Socket::shutdown_send() noexcept {
     send_ended_ = true;
     if (fd_) ::shutdown(fd_.get(), SHUT_WR);
@@ -189,13 +194,14 @@ void reset_on_close(int fd) noexcept {
 
 void detect_dead_peer(int fd, Duration unacknowledged) noexcept {
     using std::chrono::milliseconds;
+    const auto limit = std::chrono::duration_cast<milliseconds>(unacknowledged).count();
     set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_probes(fd, patient);
     set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
     set_option(fd,
                IPPROTO_TCP,
                TCP_USER_TIMEOUT,
-               static_cast<int>(std::chrono::duration_cast<milliseconds>(unacknowledged).count()));
+               static_cast<int>(std::min<std::int64_t>(limit, std::numeric_limits<int>::max())));
 }
 
 void limit_unsent(int fd, std::size_t bytes) noexcept {

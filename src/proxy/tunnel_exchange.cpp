@@ -114,6 +114,7 @@ Task<Result<void>> ExchangeRun::run_tunnel(const http::ResponseHead& head, net::
     record_.status = head.status;
     auto client = co_await exchange_.open_tunnel(head);
     if (!client) co_return client.error();
+    origin.stream.bear_full_window();  // one side may be silent for as long as the other is not
     Tunnel tunnel{loop,
                   std::move(*client),
                   std::move(origin),

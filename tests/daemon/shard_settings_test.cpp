@@ -49,6 +49,17 @@ TEST(ShardSettings, PingNobodyWhenThatIsOff) {
     EXPECT_GT(shard_settings(options, {}).pool.ping_interval, 24h);
 }
 
+TEST(ShardSettings, LeaveAnOriginThatTakesNothingTheTimeThatIsConfigured) {
+    Options options;
+    EXPECT_EQ(shard_settings(options, {}).dial.unacknowledged, 60s);
+    options.proxy_read_timeout = 5min;
+    EXPECT_EQ(shard_settings(options, {}).dial.unacknowledged, 5min);
+    options.proxy_read_timeout = 1s;
+    EXPECT_EQ(shard_settings(options, {}).dial.unacknowledged, 30s);
+    options.proxy_read_timeout = 0s;
+    EXPECT_EQ(shard_settings(options, {}).dial.unacknowledged, 0s);
+}
+
 TEST(ShardSettings, LetThePagesKnowWhichHostsAreOrigins) {
     Options options;
     options.https_markers = {"marker"};

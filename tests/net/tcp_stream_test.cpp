@@ -194,6 +194,13 @@ TEST_F(PathTest, ProbesMoreOftenWhileAskedTo) {
     EXPECT_EQ(option(TCP_KEEPINTVL), 10);
 }
 
+TEST_F(PathTest, GivesUpOnAFullWindowUnlessItIsToBearIt) {
+    detect_dead_peer(number, 30s);
+    EXPECT_EQ(option(TCP_USER_TIMEOUT), 30'000);
+    ours.bear_full_window();
+    EXPECT_EQ(option(TCP_USER_TIMEOUT), 0);
+}
+
 TEST_F(PathTest, IsUnknownOfAClosedStream) {
     ours.close();
     ours.probe_path(true);

@@ -153,6 +153,15 @@ TEST_F(ForwarderTunnelTest, KeepsClientsWhoseDialsGoOnWhenTooManyDo) {
     EXPECT_EQ(connections(), 0U);
 }
 
+// What TCP would end by itself, because one side does not read for a while.
+TEST_F(ForwarderTunnelTest, LeavesItToTheTunnelHowLongASideMayTakeNothing) {
+    dialer.connect_h1();
+    auto& client = connect();
+    client.send(connect_request).expect(established);
+    EXPECT_TRUE(client.finished());
+    EXPECT_TRUE(dialer.near->bears_full_window);
+}
+
 TEST_F(ForwarderTunnelTest, EndsASilentTunnel) {
     auto& origin = dialer.connect_h1();
     auto& client = connect();
@@ -220,9 +229,11 @@ TEST_F(ForwarderTunnelTest, UpgradesOnTheCommonSessionsWhereTheyAreOfHttp11) {
     origin.expect_head("GET /a").send(response("200 OK", "one"));
     client.send(request("GET /a")).expect_head("HTTP/1.1 200 OK").expect("one");
     EXPECT_TRUE(client.finished());
+    EXPECT_FALSE(dialer.near->bears_full_window);
     origin.expect_head("GET /chat").send(switched);
     client.send(request("GET /chat", upgrade_fields)).expect_head("HTTP/1.1 101 ");
     EXPECT_TRUE(client.finished());
+    EXPECT_TRUE(dialer.near->bears_full_window);
     EXPECT_EQ(dialer.dialled().size(), 1U);
 }
 

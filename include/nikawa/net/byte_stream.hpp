@@ -107,6 +107,11 @@ public:
     /// probes, RFC 9293 §3.8.4), which then shows in `path()`; false ends it.
     virtual void probe_path(bool /*on*/) noexcept {}
 
+    /// Has a peer that takes nothing, and says so, kept for as long as it likes. Until then TCP may
+    /// give it up for that (see `detect_dead_peer()`), and afterwards only one that is not heard
+    /// of.
+    virtual void bear_full_window() noexcept {}
+
     /// Whether the peer has shown that it takes part: not yet while a TLS handshake goes on beside
     /// early data, which may be replayed (RFC 8446 §8).
     [[nodiscard]] virtual bool is_confirmed() const noexcept { return true; }

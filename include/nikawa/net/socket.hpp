@@ -56,9 +56,10 @@ public:
     /// The connection broke, in both directions.
     [[nodiscard]] bool is_broken() const noexcept { return broken_ || error_ != 0; }
 
-    /// As `ByteStream::path` and `probe_path`.
+    /// As `ByteStream::path`, `probe_path` and `bear_full_window`.
     [[nodiscard]] PathReport path() const noexcept;
     void probe_path(bool on) noexcept;
+    void bear_full_window() noexcept;
 
     /// What became of a connect, once writable: 0 or an errno.
     [[nodiscard]] int connect_error() const noexcept;
@@ -97,7 +98,9 @@ void send_at_once(int fd) noexcept;
 void reset_on_close(int fd) noexcept;
 
 /// Finds out about an origin that vanished: probes after 30 idle seconds, every 10, three times;
-/// and gives up on bytes not acknowledged within `unacknowledged` (RFC 5482).
+/// and gives up on bytes not acknowledged within `unacknowledged` (RFC 5482), and so on a peer that
+/// lives but has its window closed for so long: Linux asks of one what RFC 5482 does of the other.
+/// Zero leaves both to the system, which gives up only what it does not hear of, within minutes.
 void detect_dead_peer(int fd, Duration unacknowledged) noexcept;
 
 /// Has a socket take only so many bytes that wait for the window (TCP_NOTSENT_LOWAT): what comes

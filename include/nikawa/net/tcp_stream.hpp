@@ -30,6 +30,7 @@ public:
     void abort() noexcept override;
     [[nodiscard]] PathReport path() const noexcept override { return socket_.path(); }
     void probe_path(bool on) noexcept override { socket_.probe_path(on); }
+    void bear_full_window() noexcept override { socket_.bear_full_window(); }
 
     /// Gives the socket away, for another thread's loop; the stream is of no more use.
     [[nodiscard]] UniqueFd release() noexcept { return socket_.release(); }

@@ -21,7 +21,7 @@ struct DialSettings {
     Duration connect_timeout = std::chrono::seconds{10};
     Duration tls_timeout = std::chrono::seconds{10};
     Duration next_address_after = std::chrono::milliseconds{250};  ///< RFC 8305 §5
-    Duration unacknowledged = std::chrono::seconds{30};            ///< TCP_USER_TIMEOUT
+    Duration unacknowledged = std::chrono::seconds{30};            ///< see detect_dead_peer()
     Duration avoid_failed = std::chrono::seconds{30};  ///< an address that failed comes last
     bool fast_open = false;                            ///< TCP Fast Open (RFC 7413), https alone
     const AddressRules* rules = nullptr;               ///< outlives the dialer; nullptr: all may be

@@ -64,6 +64,7 @@ public:
     void abort() noexcept override;
     [[nodiscard]] PathReport path() const noexcept override { return socket_.path(); }
     void probe_path(bool on) noexcept override { socket_.probe_path(on); }
+    void bear_full_window() noexcept override { socket_.bear_full_window(); }
     [[nodiscard]] bool is_confirmed() const noexcept override;
     [[nodiscard]] std::string peer_address() const override { return peer_.to_string(); }
 
