@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "nikawa/aws/request_signature.hpp"
 #include "nikawa/http/head.hpp"
 
 namespace nikawa::aws {
@@ -45,9 +46,10 @@ inline constexpr std::array query_forms{QueryForm::plus_is_space,
 /// Whether it is of S3's family, which has rules of its own.
 bool is_s3_family(std::string_view service);
 
-/// Append the path, or the query without X-Amz-Signature, in that form.
+/// Append the path, or the query, in that form; the signature in a query is no part of it, but one
+/// beside a signature in Authorization is a parameter like others.
 void append_path(std::string& out, std::string_view path, PathForm form);
-void append_query(std::string& out, std::string_view query, QueryForm form);
+void append_query(std::string& out, std::string_view query, Placement placement, QueryForm form);
 
 /// Appends the fields of these names, in lower case, and the names: the second half of a canonical
 /// request, up to the hash of the body. A field that is not there is one without a value.

@@ -9,13 +9,11 @@ const char* words(Refusal refusal) {
     switch (refusal) {
         case Refusal::unknown_key:
             return "nikawa does not know the secret of this access key, and the signature is for "
-                   "the "
-                   "Host with the suffix, so the service would refuse it; either put the key's "
-                   "profile into the file of --aws-credentials and send SIGHUP, or start with "
-                   "--aws-metadata if the key is the instance's, or take the suffix off the "
-                   "endpoint, "
-                   "make nikawa the client's HTTP proxy and start it with --https-for "
-                   "'*.amazonaws.com', so that the true Host is signed";
+                   "this Host, which is not the service's own, so the service would refuse it; "
+                   "either put the key's profile into the file of --aws-credentials and send "
+                   "SIGHUP, or start with --aws-metadata if the key is the machine's, or take "
+                   "suffix and port off the endpoint, make nikawa the client's HTTP proxy and "
+                   "start it with --https-for '*.amazonaws.com', so that the true Host is signed";
         case Refusal::malformed:
             return "the fields of the signature cannot be read: Authorization, X-Amz-Date or Date, "
                    "X-Amz-Content-Sha256, X-Amz-Security-Token; or Connection names a signed field";

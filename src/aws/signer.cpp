@@ -1,5 +1,9 @@
 #include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "aws/authorization.hpp"
 #include "aws/canonical_request.hpp"
@@ -35,19 +39,51 @@ std::string string_to_sign(std::string_view kind, const RequestSignature& of) {
 
 /// A target as it is written where it is signed.
 struct CanonicalTarget {
-    std::string path;
-    std::string query;
+    std::string_view path;
+    std::string_view query;
+};
 
-    CanonicalTarget(std::string_view target, PathForm path_form, QueryForm query_form) {
-        append_path(path, path_of(target), path_form);
-        append_query(query, query_of(target), query_form);
+std::string canonical_path(std::string_view target, PathForm form) {
+    std::string path;
+    append_path(path, path_of(target), form);
+    return path;
+}
+
+std::string canonical_query(std::string_view target, Placement placement, QueryForm form) {
+    std::string query;
+    append_query(query, query_of(target), placement, form);
+    return query;
+}
+
+/// The query of a target in each form, made when it is first asked for: to sort thousands of
+/// parameters takes its time.
+class CanonicalQueries {
+public:
+    CanonicalQueries(std::string_view target, Placement placement)
+        : target_{target}, placement_{placement} {}
+
+    /// In the form of that index, at most one behind those already asked for; nothing if it is no
+    /// other text than in a form before. Valid until a later form is asked for.
+    const std::string* find(std::size_t index) {
+        if (index == made_.size()) {
+            auto query = canonical_query(target_, placement_, query_forms[index]);
+            if (std::ranges::find(made_, query) == made_.end()) {
+                made_.emplace_back(std::move(query));
+            } else {
+                made_.emplace_back();
+            }
+        }
+        return made_[index] ? &*made_[index] : nullptr;
     }
 
-    friend bool operator==(const CanonicalTarget&, const CanonicalTarget&) = default;
+private:
+    std::string_view target_;
+    Placement placement_;
+    std::vector<std::optional<std::string>> made_;
 };
 
 std::string signature_of(const http::RequestHead& head,
-                         const CanonicalTarget& target,
+                         CanonicalTarget target,
                          const RequestSignature& signature,
                          HmacSha256& hmac,
                          const Digest& key) {
@@ -83,8 +119,8 @@ bool signs_enough(const http::RequestHead& head, const RequestSignature& signatu
     return true;
 }
 
-/// Whether Connection names a signed field, so that it would not go on: somebody else may have
-/// added that, to take the field out of the request (RFC 9110 §7.6.1).
+/// Whether Connection names a signed field, or the one with the signature, so that it would not go
+/// on: somebody else may have added that, to take the field out of the request (RFC 9110 §7.6.1).
 bool drops_signed_field(const http::FieldBlock& fields, const RequestSignature& signature) {
     bool drops = false;
     for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -96,7 +132,9 @@ bool drops_signed_field(const http::FieldBlock& fields, const RequestSignature& 
                 id == http::FieldId::proxy_connection || id == http::FieldId::te ||
                 id == http::FieldId::transfer_encoding || id == http::FieldId::upgrade ||
                 id == http::FieldId::http2_settings;
-            drops = drops || (!is_for_one_hop && is_signed(signature, name));
+            drops =
+                drops || (!is_for_one_hop && (is_signed(signature, name) ||
+                                              http::equal_ignoring_case(name, "authorization")));
         });
     }
     return drops;
@@ -182,19 +220,23 @@ Result<Signer> Signer::verify(const http::RequestHead& head,
     signer.request_ = signature;
     if (signature.payload == Payload::body) signer.request_.payload_hash = body_hash;
 
-    std::vector<CanonicalTarget> tried;
-    for (const PathForm path : path_forms(signature.service)) {
-        for (const QueryForm query : query_forms) {
-            CanonicalTarget target{head.target, path, query};
-            if (std::ranges::find(tried, target) != tried.end()) continue;
-            const auto made = signature_of(head, target, signer.request_, hmac, signer.key_);
+    std::vector<std::string> paths;
+    CanonicalQueries queries{head.target, signature.placement};
+    for (const PathForm form : path_forms(signature.service)) {
+        auto path = canonical_path(head.target, form);
+        if (std::ranges::find(paths, path) != paths.end()) continue;
+        for (std::size_t i = 0; i < query_forms.size(); ++i) {
+            const std::string* query = queries.find(i);
+            if (query == nullptr) continue;
+            const auto made =
+                signature_of(head, {path, *query}, signer.request_, hmac, signer.key_);
             if (equal_in_constant_time(made, signature.signature)) {
-                signer.path_form_ = static_cast<std::uint8_t>(path);
-                signer.query_form_ = static_cast<std::uint8_t>(query);
+                signer.path_form_ = static_cast<std::uint8_t>(form);
+                signer.query_form_ = static_cast<std::uint8_t>(query_forms[i]);
                 return signer;
             }
-            tried.push_back(std::move(target));
         }
+        paths.push_back(std::move(path));
     }
     return failure_of(Refusal::wrong_signature);
 }
@@ -214,9 +256,10 @@ std::string Signer::sign(http::RequestHead& head) const {
             replace_in_authorization(head, &AuthorizationParts::signed_headers, list);
         }
     }
-    const CanonicalTarget target{head.target, PathForm{path_form_}, QueryForm{query_form_}};
+    const auto path = canonical_path(head.target, PathForm{path_form_});
+    const auto query = canonical_query(head.target, now.placement, QueryForm{query_form_});
     HmacSha256 hmac;
-    auto signature = signature_of(head, target, now, hmac, key_);
+    auto signature = signature_of(head, {path, query}, now, hmac, key_);
     if (is_presigned) {
         replace_parameter(head.target, "X-Amz-Signature", signature);
     } else {

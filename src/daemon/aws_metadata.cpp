@@ -20,6 +20,9 @@ constexpr origin::StreamTimeouts patience{.response_head = std::chrono::seconds{
                                           .response_body = std::chrono::seconds{2},
                                           .write = std::chrono::seconds{2}};
 
+// And for all of a fetch, as what comes in drops is never late.
+constexpr Duration longest_fetch = std::chrono::seconds{6};
+
 // Of the token that version 2 of the instance metadata service wants; used at once.
 constexpr std::string_view token_seconds = "60";
 constexpr std::string_view roles_path = "/latest/meta-data/iam/security-credentials/";
@@ -82,6 +85,9 @@ MetadataClient::MetadataClient(loop::Loop& loop, net::Dialer& dialer, MetadataEn
       session_ended_(loop) {}
 
 Task<Fetched> MetadataClient::fetch() {
+    if (!closed_) ended_.reset();
+    loop::Watchdog limit{loop_.deadlines(), *this};
+    limit.arm(Deadline::after(loop_.now(), longest_fetch));
     if (endpoint_.kind == MetadataEndpoint::Kind::ec2) co_return co_await fetch_from_ec2();
     co_return co_await fetch_from_ecs();
 }
@@ -149,12 +155,12 @@ std::string MetadataClient::what_failed(const http::RequestHead& head,
 // The status, and the body into `body`, over a connection of its own.
 Task<Result<unsigned>> MetadataClient::ask(const http::RequestHead& head, std::string& body) {
     constexpr Failure done{Errc::abandoned, Side::self};
-    if (closed_) co_return done;
+    if (ended_) co_return *ended_;
     auto dialled = co_await sessions_.dial(endpoint_.origin, net::DialMode::plain);
     if (!dialled) co_return dialled.error();
     session_ = std::move(dialled->session);
     loop_.spawn(serve_session());
-    if (closed_) session_->close(done);
+    if (ended_) session_->close(*ended_);
     const auto status = co_await exchange(head, body);
     session_->close(done);
     co_await session_ended_.wait();
@@ -190,7 +196,14 @@ Task<Result<unsigned>> MetadataClient::exchange(const http::RequestHead& head, s
 
 void MetadataClient::close() noexcept {
     closed_ = true;
-    if (session_) session_->close({Errc::abandoned, Side::self});
+    end_with({Errc::abandoned, Side::self});
+}
+
+void MetadataClient::expire() noexcept { end_with({Errc::response_body_timed_out, Side::origin}); }
+
+void MetadataClient::end_with(const Failure& why) noexcept {
+    ended_ = why;
+    if (session_) session_->close(why);
 }
 
 }  // namespace nikawa::daemon

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -37,13 +38,14 @@ std::variant<MetadataEndpoint, std::string> metadata_endpoint(
     std::string_view kind, const std::function<const char*(const char*)>& environment);
 
 /// Asks a metadata endpoint, for one shard. One question at a time.
-class MetadataClient final : private origin::SessionListener {
+class MetadataClient final : private origin::SessionListener, private loop::Expirable {
 public:
     /// All that is given outlives it. The dialer is one that may reach the endpoint, whatever
     /// clients may reach.
     MetadataClient(loop::Loop& loop, net::Dialer& dialer, MetadataEndpoint endpoint);
 
-    /// The present credential, or why there is none, in words without any secret.
+    /// The present credential, or why there is none, in words without any secret; within seconds,
+    /// however the endpoint goes about it.
     Task<std::variant<aws::Credential, std::string>> fetch();
 
     /// Ends what `fetch()` waits for, now and from now on; a dial is the dialer's to end.
@@ -60,12 +62,15 @@ private:
                                           const Result<unsigned>& status) const;
     void capacity_changed(origin::OriginSession& /*session*/) noexcept override {}
     void heard(origin::OriginSession& /*session*/) noexcept override {}
+    void expire() noexcept override;
+    void end_with(const Failure& why) noexcept;
 
     loop::Loop& loop_;
     origin::SessionFactory sessions_;
     MetadataEndpoint endpoint_;
     std::unique_ptr<origin::OriginSession> session_;  // while a question is under way
     loop::Event session_ended_;
+    std::optional<Failure> ended_;  // nothing more is asked, or not in this fetch
     bool closed_ = false;
 };
 

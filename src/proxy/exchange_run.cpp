@@ -82,9 +82,13 @@ Result<void> ExchangeRun::prepare() {
     const auto& settings = forwarder_.settings_;
     const auto reach = count_down_forwards(head);
     if (reach && *reach == Reach::here) final_answer_ = final_answer(head);
-    const auto normalized = normalize_target(head);
     host_ = head.fields.find(http::FieldId::host).value_or("");
+    const auto normalized = normalize_target(head);
     if (!normalized) return normalized.error();
+    std::string host_field;  // beside the target that takes its place
+    if (*normalized != mapping::HostForm::host_field) {
+        host_field = std::exchange(host_, *head.fields.find(http::FieldId::host));
+    }
     if (!reach) return reach.error();
     if (is_loop(head, settings.identity.via_name)) {
         return Failure{Errc::loop_detected, Side::client};
@@ -103,12 +107,29 @@ Result<void> ExchangeRun::prepare() {
     // An HTTP/1.0 client need not name anyone.
     const bool keeps_host = settings.fixed_origin && head.fields.find(http::FieldId::host);
     if (keeps_host && !is_authority(host_)) return Failure{Errc::bad_host, Side::client};
-    const std::string authority = keeps_host ? host_ : origin_.authority();
-    if (authority != host_) resigned_ = ResignedRequest::of(head);
+    std::string authority = keeps_host ? host_ : origin_.authority();
+    const auto signed_host = host_that_is_signed(host_field, authority, *normalized);
+    if (authority != signed_host) resigned_ = ResignedRequest::of(head, signed_host);
+    if (resigned_ && is_same_host(signed_host, authority)) {
+        authority = signed_host;
+        resigned_.reset();
+    }
     note_upgrade();
     to_origin(head, authority, request_id(), settings.identity);
     pass_on_upgrade();
     return {};
+}
+
+// What a client signs is the field, even where it is the target that counts (RFC 9112 §3.2.2). Only
+// one that means the same origin is looked at: a signature for one is none for another.
+std::string_view ExchangeRun::host_that_is_signed(std::string_view host_field,
+                                                  std::string_view authority,
+                                                  mapping::HostForm form) const {
+    if (host_field.empty() || host_field == host_) return host_;
+    if (is_same_host(host_field, host_) || is_same_host(host_field, authority)) return host_field;
+    if (forwarder_.settings_.fixed_origin) return host_;
+    const auto meant = mapping::map_host(host_field, forwarder_.settings_.host_rules, form);
+    return meant && *meant == origin_ ? host_field : host_;
 }
 
 Task<Result<void>> ExchangeRun::run_attempts() {

@@ -64,6 +64,9 @@ private:
     Task<Result<void>> run_tunnel(const http::ResponseHead& head, net::TunnelEnd& origin);
 
     [[nodiscard]] Signing signing() const;
+    [[nodiscard]] std::string_view host_that_is_signed(std::string_view host_field,
+                                                       std::string_view authority,
+                                                       mapping::HostForm form) const;
     void choose_request_id();
     [[nodiscard]] std::string_view request_id() const { return {id_.data(), id_bytes_}; }
 

@@ -108,7 +108,7 @@ Task<Result<void>> RequestBody::send(origin::OriginStream& stream) {
 }
 
 void RequestBody::keep(Bytes piece) {
-    if (whole_ && kept_.size() + piece.size() <= replay_bytes_) {
+    if (whole_ && kept_.size() + piece.size() <= replay_bytes_ && !memory_.is_full()) {
         kept_.append(piece);
     } else {
         whole_ = false;
@@ -123,6 +123,12 @@ Result<Bytes> RequestBody::passed(Bytes piece) {
     passed_.clear();
     const auto fed = chunks_->feed(piece, passed_);
     if (!fed) return fed.error();
+    // An origin that counts by Content-Length takes what it has then for the whole.
+    const auto* sized = std::get_if<http::Sized>(&exchange_.request_framing());
+    taken_bytes_ += piece.size();
+    if (sized != nullptr && taken_bytes_ == sized->bytes) {
+        if (const auto ended = check_end(); !ended) return ended.error();
+    }
     return Bytes{passed_};
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "nikawa/aws/chunk_resigner.hpp"
@@ -72,7 +73,8 @@ private:
     MemoryBudget& memory_;
     std::string kept_;
     aws::ChunkResigner* chunks_ = nullptr;
-    std::string passed_;  // of the piece received last, through chunks_
+    std::uint64_t taken_bytes_ = 0;  // for chunks_
+    std::string passed_;             // of the piece received last, through chunks_
     BudgetShare share_;
     bool whole_ = true;                       // kept_ is all that was taken
     bool complete_ = false;                   // nothing more is to be taken

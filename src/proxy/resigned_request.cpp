@@ -49,12 +49,26 @@ unsigned status_of(Refusal refusal) {
     return forbidden;
 }
 
+/// Without the port that a client of http or https need not write.
+std::string_view without_default_port(std::string_view host) {
+    for (const std::string_view port : {":80", ":443"}) {
+        if (host.ends_with(port)) return host.substr(0, host.size() - port.size());
+    }
+    return host;
+}
+
 }  // namespace
 
-std::unique_ptr<ResignedRequest> ResignedRequest::of(const http::RequestHead& head) {
+bool is_same_host(std::string_view a, std::string_view b) {
+    return http::equal_ignoring_case(without_default_port(a), without_default_port(b));
+}
+
+std::unique_ptr<ResignedRequest> ResignedRequest::of(const http::RequestHead& head,
+                                                     std::string_view host) {
     auto found = aws::find_signature(head);
     if (found && !*found) return nullptr;
     std::unique_ptr<ResignedRequest> request{new ResignedRequest{head}};
+    request->sent_.fields.set("Host", host);
     if (found) {
         request->signature_ = std::move(**found);
     } else {

@@ -22,6 +22,10 @@ struct Signing {
     aws::WallTime (*wall_clock)();
 };
 
+/// Whether two hosts are the same but for the case of their letters, and for a port that a client
+/// need not write: 80 or 443 where the other has none. Who signs the one may send it as it is.
+bool is_same_host(std::string_view a, std::string_view b);
+
 /// A request with an AWS signature whose Host changes on its way to the origin. The signature
 /// covers the Host, so it is verified as the client made it and made anew for the origin; and what
 /// goes wrong with that is told as the AWS service would.
@@ -29,8 +33,10 @@ struct Signing {
 /// Lives as long as the exchange, and longer than its `RequestBody`.
 class ResignedRequest {
 public:
-    /// The request, as the client sent it, or nullptr if it has no such signature.
-    static std::unique_ptr<ResignedRequest> of(const http::RequestHead& head);
+    /// The request as the client sent it, but for its Host, which it signed as `host`; nullptr if
+    /// it has no such signature.
+    static std::unique_ptr<ResignedRequest> of(const http::RequestHead& head,
+                                               std::string_view host);
 
     /// Verifies the request and signs `head`, which is as it goes to the origin; nothing is asked
     /// of the client before its key is known. A body of which the signature covers the hash is all

@@ -378,6 +378,24 @@ TEST(Signer, RefusesWhatWouldTakeASignedFieldOut) {
     EXPECT_EQ(refused_with({{"Connection", "close"}}), std::nullopt);
     EXPECT_EQ(refused_with({{"Connection", "TE, Upgrade, keep-alive"}}), std::nullopt);
     EXPECT_EQ(refused_with({{"Connection", "close, Range"}}), Refusal::malformed);
+    EXPECT_EQ(refused_with({{"Connection", "AUTHORIZATION"}}), Refusal::malformed);
+}
+
+// They are no part of a presigned target, but here they would be parameters that nobody signed.
+TEST(Signer, RefusesParametersOfAPresignedRequestThatAnotherDidNotSign) {
+    const auto with_query = [](std::string_view query) {
+        auto head = signed_request("GET",
+                                   "/?a=b",
+                                   {{"Host", suffixed}, {"x-amz-date", timestamp}},
+                                   "sqs",
+                                   "host;x-amz-date",
+                                   canonical_get("/", "a=b", suffixed));
+        head.target.append(query);
+        return refusal_of(head, s3_key, s3_time);
+    };
+    EXPECT_EQ(with_query(""), std::nullopt);
+    EXPECT_EQ(with_query("&X-Amz-Signature=0"), Refusal::wrong_signature);
+    EXPECT_EQ(with_query("&X-Amz-Security-Token=0"), Refusal::wrong_signature);
 }
 
 TEST(Signer, RefusesARequestOfAnotherTime) {

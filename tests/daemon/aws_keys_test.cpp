@@ -235,6 +235,25 @@ TEST_F(AwsKeysTest, GivesUpAnEndpointThatDoesNotAnswer) {
     EXPECT_THAT(said, ElementsAre(HasSubstr("the origin did not answer in time")));
 }
 
+TEST_F(AwsKeysTest, GivesUpAnEndpointThatAnswersInDrops) {
+    start_ecs();
+    auto& origin = dialer.connect_h1();
+    origin.expect_head("GET /creds ").send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
+    for (int second = 0; second < 6; ++second) {
+        origin.send(" ");
+        loop.run();
+        EXPECT_THAT(said, IsEmpty());
+        loop.advance(1s);
+    }
+    origin.expect_end();
+    loop.run();
+    EXPECT_TRUE(origin.finished());
+    EXPECT_EQ(said.size(), 1U);
+    loop.advance(5s);
+    answer_with("ASIAFIRST", "1970-01-01T06:00:00Z");
+    EXPECT_EQ(said.size(), 2U);
+}
+
 TEST_F(AwsKeysTest, LeavesNobodyWaitingWhenItStops) {
     auto& keys = start_ecs();
     dialer.connect_h1().expect_head("GET /creds ").expect_end();

@@ -18,7 +18,8 @@ std::string right_signature(const http::RequestHead& head,
     std::string canonical = head.method + "\n";
     aws::append_path(canonical, aws::path_of(head.target), aws::path_forms(of.service).front());
     canonical.append("\n");
-    aws::append_query(canonical, aws::query_of(head.target), aws::query_forms.front());
+    aws::append_query(
+        canonical, aws::query_of(head.target), of.placement, aws::query_forms.front());
     canonical.append("\n");
     aws::append_fields(canonical, head.fields, of.signed_headers);
     canonical.append("\n").append(of.payload_hash);

@@ -52,5 +52,22 @@ TEST_F(ForwarderMemoryTest, CountsWhatItKeepsOfARequestForASecondAttempt) {
     EXPECT_LT(memory.held(), 10'000U);
 }
 
+TEST_F(ForwarderMemoryTest, KeepsNothingOfAStreamedBodyForASecondAttemptWhileMemoryIsFull) {
+    auto& origin = dialer.connect_h2();
+    auto& client = connect();
+    client.send(request("POST /a", "Transfer-Encoding: chunked\r\n"));
+    loop.run();
+    memory.take(64 * 1024 * 1024);
+    const auto held = memory.held();
+    client.send("9c40\r\n" + std::string(40'000, 'b') + "\r\n");
+    loop.run();
+    EXPECT_LT(memory.held(), held + 10'000U);
+    client.send("0\r\n\r\n");
+    origin.reply(1, "204", "");
+    client.expect_head("HTTP/1.1 204 ");
+    EXPECT_TRUE(client.finished());
+    memory.give_back(64 * 1024 * 1024);
+}
+
 }  // namespace
 }  // namespace nikawa::proxy

@@ -1,0 +1,122 @@
+#include "proxy/forwarder_aws_fixture.hpp"
+
+namespace nikawa::proxy {
+namespace {
+
+using testing::HasSubstr;
+
+// Which Host the signature is for, and which of them counts.
+class ForwarderAwsHostsTest : public ForwarderAwsFixture {};
+
+// The Host field is what clients sign, whatever the target says; what they need not write in it, or
+// write in capitals, is no reason to refuse them.
+TEST_F(ForwarderAwsHostsTest, KeepsAHostThatIsTheSameButForItsCaseAndADefaultPort) {
+    settings.host_rules.https_for = {http::HostPattern::parse("*.example.com").value()};
+    keys.known.reset();
+    const struct {
+        std::string_view target, host;
+    } cases[] = {{"http://api.example.com:80/bucket/key", "api.example.com"},
+                 {"http://api.example.com/bucket/key", "api.example.com:80"},
+                 {"http://API.example.com/bucket/key", "api.example.com"},
+                 {"https://api.example.com:443/bucket/key", "api.example.com"},
+                 {"http://api.example.com.ccnproxy-https/bucket/key", "api.example.com"},
+                 {"/bucket/key", "API.example.com"},
+                 {"/bucket/key", "api.example.com:80"},
+                 {"/bucket/key", "api.example.com:443"}};
+    for (const auto& [target, host] : cases) {
+        SCOPED_TRACE(std::string{target}.append(" ").append(host));
+        auto& origin = dialer.connect_h1();
+        auto& client = connect();
+        const auto fields = signed_fields(get(host));
+        const auto host_line = std::string{"Host: "}.append(host).append("\r\n");
+        client.send("GET " + std::string{target} + " HTTP/1.1\r\n" + host_line + fields + "\r\n");
+        origin.expect_head("GET /bucket/key ").send(response("200 OK", "")).close();
+        client.expect_head("HTTP/1.1 200 OK");
+        EXPECT_TRUE(client.finished());
+        EXPECT_THAT(std::string{origin.last_head()}, HasSubstr("\r\n" + host_line + fields));
+    }
+}
+
+TEST_F(ForwarderAwsHostsTest, KeepsTheHostFieldOfAFixedOriginWhateverPortTheTargetNames) {
+    settings.fixed_origin = http::Origin{http::Scheme::https, "origin.test", 443};
+    keys.known.reset();
+    auto& origin = dialer.connect_h1();
+    auto& client = connect();
+    const auto fields = signed_fields(get(true_host));
+    client.send("GET http://api.example.com:80/bucket/key HTTP/1.1\r\nHost: api.example.com\r\n" +
+                fields + "\r\n");
+    origin.expect("GET /bucket/key HTTP/1.1\r\nHost: api.example.com\r\n" + fields)
+        .expect(marks)
+        .expect("\r\n")
+        .send(response("200 OK", ""));
+    client.expect_head("HTTP/1.1 200 OK");
+    EXPECT_TRUE(client.finished());
+}
+
+TEST_F(ForwarderAwsHostsTest, VerifiesTheHostFieldBesideATargetOfTheSameOrigin) {
+    for (const std::string_view host : {"api.example.com.ccnproxy-https",
+                                        "API.example.com.ccnproxy-https:443",
+                                        "api.example.com.ccnproxy-https.elsewhere"}) {
+        SCOPED_TRACE(host);
+        auto& origin = dialer.connect_h1();
+        auto& client = connect();
+        client.send("GET http://api.example.com.ccnproxy-https:443/bucket/key HTTP/1.1\r\nHost: " +
+                    std::string{host} + "\r\n" + signed_fields(get(host)) + "\r\n");
+        origin.expect_head("GET /bucket/key HTTP/1.1\r\nHost: api.example.com\r\n")
+            .send(response("200 OK", ""))
+            .close();
+        client.expect_head("HTTP/1.1 200 OK");
+        EXPECT_TRUE(client.finished());
+        EXPECT_THAT(std::string{origin.last_head()}, HasSubstr(signed_fields(get(true_host))));
+    }
+}
+
+// Else whoever hears a signed request could have it sent elsewhere.
+TEST_F(ForwarderAwsHostsTest, SignsNothingForAnotherOriginThanTheSignedHostMeans) {
+    for (const std::string_view host :
+         {"other.example.com.ccnproxy-https", "api.example.com.ccnproxy", "api.example.com"}) {
+        SCOPED_TRACE(host);
+        auto& client = connect();
+        client
+            .send("GET http://s3.example.com.ccnproxy-https/bucket/key HTTP/1.1\r\nHost: " +
+                  std::string{host} + "\r\n" + signed_fields(get(host)) + "\r\n")
+            .expect_head("HTTP/1.1 403 Forbidden");
+        EXPECT_TRUE(client.finished());
+        EXPECT_THAT(client.received(), HasSubstr("<Code>SignatureDoesNotMatch</Code>"));
+    }
+    EXPECT_TRUE(dialer.dialled().empty());
+}
+
+TEST_F(ForwarderAwsHostsTest, LeavesARequestAloneWhoseHostStays) {
+    settings.host_rules.https_for = {http::HostPattern::parse("*.example.com").value()};
+    keys.known.reset();
+    auto& origin = dialer.connect_h1();
+    auto& client = connect();
+    const auto fields = signed_fields(get(true_host));
+    client.send("GET http://api.example.com/bucket/key HTTP/1.1\r\nHost: api.example.com\r\n" +
+                fields + "\r\n");
+    origin.expect("GET /bucket/key HTTP/1.1\r\nHost: api.example.com\r\n" + fields)
+        .expect(marks)
+        .expect("\r\n")
+        .send(response("200 OK", ""));
+    client.expect_head("HTTP/1.1 200 OK");
+    EXPECT_TRUE(client.finished());
+    EXPECT_EQ(dialer.dialled().at(0), (http::Origin{http::Scheme::https, "api.example.com", 443}));
+}
+
+TEST_F(ForwarderAwsHostsTest, LeavesSignaturesAloneThatDoNotCoverTheHost) {  // version 2
+    keys.known.reset();
+    auto& origin = dialer.connect_h1();
+    auto& client = connect();
+    const std::string target = "/bucket/key?AWSAccessKeyId=AKIDEXAMPLE&Signature=x%3D&Expires=60";
+    client.send(request("GET " + target));
+    origin.expect("GET " + target + " HTTP/1.1\r\nHost: api.example.com\r\n")
+        .expect(marks)
+        .expect("\r\n")
+        .send(response("200 OK", ""));
+    client.expect_head("HTTP/1.1 200 OK");
+    EXPECT_TRUE(client.finished());
+}
+
+}  // namespace
+}  // namespace nikawa::proxy
