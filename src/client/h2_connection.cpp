@@ -6,15 +6,11 @@
 #include <utility>
 
 #include "client/lingering.hpp"
-#include "nikawa/http/octets.hpp"
 
 namespace nikawa::client {
 namespace {
 
 using State = net::IoResult::State;
-
-// Frames are gathered up to this size before they are written.
-constexpr std::size_t write_bytes = 64 * 1024;
 
 // The connection's window bounds only what is in flight: it is given back on arrival, and each
 // stream's as its handler takes the bytes.
@@ -23,9 +19,6 @@ constexpr std::int32_t connection_window = 16 * 1024 * 1024;
 // Takes a dozen requests at the first read; more when that was not enough.
 constexpr std::size_t read_capacity = 8 * 1024;
 constexpr std::size_t largest_read_capacity = 64 * 1024;
-
-// More than this is not kept by a connection that is idle.
-constexpr std::size_t spare_output_bytes = 4 * 1024;
 
 constexpr Failure gone{Errc::client_gone, Side::client};
 
@@ -74,13 +67,9 @@ H2Connection::H2Connection(const Parts& parts)
       limits_(parts.limits),
       client_address_(parts.client_address),
       idle_listener_(parts.idle_listener),
-      session_(nullptr, nghttp2_session_del),
+      session_(h2::make_session(h2::Role::server, Callbacks::shared(), this)),
       guard_(parts.loop.now()),
       wind_down_(parts.loop) {
-    nghttp2_session* made = nullptr;
-    nghttp2_session_server_new2(&made, library().callbacks, this, library().option);
-    session_.reset(made);
-
     const std::array settings{
         nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.max_streams},
         nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
@@ -175,7 +164,7 @@ void H2Connection::release_memory() {
     std::exchange(begun_, {});
     std::exchange(closed_, {});
     std::exchange(pairs_, {});
-    if (output_.empty()) std::exchange(output_, {});
+    output_.release_memory(0);
 }
 
 void H2Connection::note_idle(bool is_idle) {
@@ -221,24 +210,11 @@ Task<void> H2Connection::serve(H2Exchange& exchange) {
 }
 
 void H2Connection::feed(Bytes bytes) {
-    const auto is_left = [this](std::int32_t stream) {
-        return nghttp2_session_get_stream_user_data(session_.get(), stream) == nullptr;
-    };
-    while (!bytes.empty() && !is_terminated_) {
-        const auto admitted = guard_.admit(bytes, loop_.now(), is_left);
-        if (!admitted) {
-            terminate(NGHTTP2_ENHANCE_YOUR_CALM);
-            break;
-        }
-        const auto taken = nghttp2_session_mem_recv(session_.get(), http::octets(bytes), *admitted);
-        if (taken < 0) {
-            const bool is_flood = taken == NGHTTP2_ERR_FLOODED ||
-                                  taken == NGHTTP2_ERR_TOO_MANY_SETTINGS ||
-                                  taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
-            terminate(is_flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
-            break;
-        }
-        bytes.remove_prefix(*admitted);
+    if (is_terminated_) return;
+    switch (h2::feed(session_.get(), guard_, bytes, loop_.now())) {
+        case h2::Fed::whole: break;
+        case h2::Fed::flood: terminate(NGHTTP2_ENHANCE_YOUR_CALM); break;
+        case h2::Fed::malformed: terminate(NGHTTP2_PROTOCOL_ERROR); break;
     }
     settle();
     mark_dirty();  // it may have queued SETTINGS, PING or a GOAWAY that says what was wrong
@@ -275,11 +251,7 @@ void H2Connection::put_field(Bytes name, Bytes value) {
     // A value that never comes again would only push useful ones out of HPACK's table.
     const bool is_unique = http::equal_ignoring_case(name, limits_.unindexed_field);
     pairs_.push_back(
-        {http::octets(name),
-         http::octets(value),
-         name.size(),
-         value.size(),
-         static_cast<std::uint8_t>(is_unique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE)});
+        h2::pair(name, value, is_unique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE));
 }
 
 // A Content-Length leaves once and as one number, as over HTTP/1.1; `pairs_` points to what lives
@@ -316,8 +288,7 @@ bool H2Connection::submit_response(std::int32_t stream,
     pairs_.clear();
     put_field(":status", status.text());
     put_head(head);
-    nghttp2_data_provider body{};
-    body.read_callback = &H2Connection::read_body;
+    const auto body = Callbacks::body();
     const int refused = nghttp2_submit_response(
         session_.get(), stream, pairs_.data(), pairs_.size(), has_body ? &body : nullptr);
     mark_dirty();
@@ -338,24 +309,13 @@ void H2Connection::submit_trailers(std::int32_t stream, const http::FieldBlock& 
     nghttp2_submit_trailer(session_.get(), stream, pairs_.data(), pairs_.size());
 }
 
-// How much the client may still send on a stream.
-std::int64_t H2Connection::promised(std::int32_t stream) const {
-    auto* const session = session_.get();
-    const std::int64_t window =
-        nghttp2_session_get_stream_effective_local_window_size(session, stream);
-    return window - nghttp2_session_get_stream_effective_recv_data_length(session, stream);
-}
-
 void H2Connection::offer(std::int32_t stream, std::size_t window, std::size_t unread) {
-    const auto more = http::window_increment(window, promised(stream), unread);
-    if (more == 0) return;
-    nghttp2_submit_window_update(
-        session_.get(), NGHTTP2_FLAG_NONE, stream, static_cast<std::int32_t>(more));
-    mark_dirty();
+    if (h2::offer(session_.get(), stream, window, unread)) mark_dirty();
 }
 
 void H2Connection::expect_unwanted(std::int32_t stream) {
-    guard_.expect_unwanted(static_cast<std::uint64_t>(std::max<std::int64_t>(promised(stream), 0)));
+    const auto promised = std::max<std::int64_t>(h2::promised(session_.get(), stream), 0);
+    guard_.expect_unwanted(static_cast<std::uint64_t>(promised));
 }
 
 void H2Connection::reset(std::int32_t stream, Reset why) {
@@ -409,30 +369,14 @@ void H2Connection::lose_all(const Failure& why) noexcept {
     }
 }
 
-// Fills the output buffer with the frames that may leave now; false when there is nothing to write.
-bool H2Connection::gather() {
-    while (output_.size() < write_bytes) {
-        const std::uint8_t* frame = nullptr;
-        const auto size = nghttp2_session_mem_send(session_.get(), &frame);
-        if (size <= 0) break;
-        output_.append(http::text(frame, static_cast<std::size_t>(size)));
-    }
-    return written_ < output_.size();
-}
-
 void H2Connection::flush() noexcept {
     if (leaving_ != Leaving::no && live_.empty() && !is_over_ && !is_terminated_) {
         terminate(NGHTTP2_NO_ERROR);
     }
-    while (!is_over_ && !is_blocked_ && gather()) {
-        const Bytes rest = Bytes{output_}.substr(written_);
-        const auto sent = stream_.try_write({&rest, 1});
+    while (!is_over_ && !is_blocked_ && output_.gather(session_.get())) {
+        const auto sent = output_.write_to(stream_);
         if (sent.state == State::done) {
             output_deadline_ = Deadline::none();
-            written_ += sent.bytes;
-            if (written_ < output_.size()) continue;
-            output_.clear();
-            written_ = 0;
         } else if (sent.state == State::would_block) {
             // Time runs from the last byte that the socket took.
             if (output_deadline_.is_none()) {
@@ -448,10 +392,9 @@ void H2Connection::flush() noexcept {
     if (is_over_) return;
     settle();
     if (is_blocked_) return;
-    if (live_.empty() && output_.capacity() > spare_output_bytes) std::string{}.swap(output_);
-    if (nghttp2_session_want_read(session_.get()) == 0 &&
-        nghttp2_session_want_write(session_.get()) == 0) {
-        is_over_ = true;  // GOAWAY went out, ours or nghttp2's over a protocol error
+    if (live_.empty()) output_.release_memory();
+    if (h2::is_over(session_.get())) {
+        is_over_ = true;
         stream_.wake();
     }
 }

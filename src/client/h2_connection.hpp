@@ -1,7 +1,5 @@
 #pragma once
 
-#include <nghttp2/nghttp2.h>
-
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,6 +7,9 @@
 
 #include "client/h2_exchange.hpp"
 #include "client/inactivity.hpp"
+#include "h2/callbacks.hpp"
+#include "h2/output.hpp"
+#include "h2/session.hpp"
 #include "nikawa/http/flood_guard.hpp"
 #include "nikawa/net/read_buffer.hpp"
 
@@ -18,8 +19,7 @@ namespace nikawa::client {
 /// own, with a task of its own. All frames of a turn leave together.
 ///
 /// h2_connection.cpp has what its owner, its exchanges and the loop call, h2_callbacks.cpp what
-/// nghttp2 calls. The callbacks record and notify; none of them enters nghttp2's receiving or
-/// sending again, or resumes anyone.
+/// nghttp2 calls.
 class H2Connection final : private H2Frames, private loop::TurnFlush {
 public:
     /// What it works with; all of it outlives the connection.
@@ -45,52 +45,20 @@ public:
     void close() noexcept;
 
 private:
-    /// The callbacks and options that all connections share.
-    struct Library {
-        nghttp2_session_callbacks* callbacks = nullptr;
-        nghttp2_option* option = nullptr;
-    };
-    static const Library& library();
-
-    static int on_frame_send(nghttp2_session*, const nghttp2_frame*, void*) noexcept;
-    static int on_begin_headers(nghttp2_session*, const nghttp2_frame*, void*) noexcept;
-    static int on_header(nghttp2_session*,
-                         const nghttp2_frame*,
-                         const std::uint8_t*,
-                         std::size_t,
-                         const std::uint8_t*,
-                         std::size_t,
-                         std::uint8_t,
-                         void*) noexcept;
-    static int on_invalid_header(nghttp2_session*,
-                                 const nghttp2_frame*,
-                                 const std::uint8_t*,
-                                 std::size_t,
-                                 const std::uint8_t*,
-                                 std::size_t,
-                                 std::uint8_t,
-                                 void*) noexcept;
-    static int on_frame_recv(nghttp2_session*, const nghttp2_frame*, void*) noexcept;
-    static int on_data_chunk(nghttp2_session*,
-                             std::uint8_t,
-                             std::int32_t,
-                             const std::uint8_t*,
-                             std::size_t,
-                             void*) noexcept;
-    static int on_stream_close(nghttp2_session*, std::int32_t, std::uint32_t, void*) noexcept;
-    static ssize_t read_body(nghttp2_session*,
-                             std::int32_t,
-                             std::uint8_t*,
-                             std::size_t,
-                             std::uint32_t*,
-                             nghttp2_data_source*,
-                             void*) noexcept;
-    static int send_data(nghttp2_session*,
-                         nghttp2_frame*,
-                         const std::uint8_t*,
-                         std::size_t,
-                         nghttp2_data_source*,
-                         void*) noexcept;
+    using Stream = H2Exchange;
+    using Callbacks = h2::Callbacks<H2Connection>;
+    friend Callbacks;
+    void on_frame_sent(const nghttp2_frame& frame) noexcept;
+    int on_begin_headers(const nghttp2_frame& frame) noexcept;
+    int on_field(const nghttp2_frame& frame, Bytes name, Bytes value) noexcept;
+    int on_invalid_field(const nghttp2_frame& frame) noexcept;
+    void on_frame_received(const nghttp2_frame& frame) noexcept;
+    void on_data(H2Exchange* exchange, Bytes data) noexcept;
+    void on_stream_closed(std::int32_t stream,
+                          H2Exchange* exchange,
+                          std::uint32_t error_code) noexcept;
+    void on_data_sent(std::size_t size) noexcept;
+    h2::Output& output() noexcept { return output_; }
 
     // H2Frames
     void submit_interim(std::int32_t stream, const http::ResponseHead& head) override;
@@ -123,12 +91,10 @@ private:
     void feed(Bytes bytes);
     void settle();
     void expect_unwanted(std::int32_t stream);
-    [[nodiscard]] std::int64_t promised(std::int32_t stream) const;
     void terminate(std::uint32_t error) noexcept;
     void release_memory();
 
     void flush() noexcept override;
-    bool gather();
     Task<void> wait_for_room();
     void cut(const Failure& why) noexcept;
     void lose_all(const Failure& why) noexcept;
@@ -140,7 +106,7 @@ private:
     const ClientLimits& limits_;
     std::string_view client_address_;
     IdleListener* idle_listener_;
-    std::unique_ptr<nghttp2_session, decltype(&nghttp2_session_del)> session_;
+    h2::SessionHandle session_;
     http::FloodGuard guard_;
 
     net::ReadBuffer buffer_;
@@ -157,8 +123,7 @@ private:
     bool is_over_ = false;              // nothing is read or written any more
     bool is_cut_ = false;               // and there is nothing to be said to the client
 
-    std::string output_;
-    std::size_t written_ = 0;  // of output_
+    h2::Output output_;
     bool is_blocked_ = false;
     bool is_waiting_for_room_ = false;
     Deadline output_deadline_ = Deadline::none();  // while blocked

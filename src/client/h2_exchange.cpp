@@ -262,6 +262,10 @@ void H2Exchange::take_data(Bytes data) {
     request_bytes_ += data.size();
     if (limits_.body_bytes > 0 && request_bytes_ > limits_.body_bytes) {
         receive_failure_ = Failure{Errc::body_too_large, Side::client};
+    } else if (!received_.is_empty() && limits_.memory != nullptr && limits_.memory->is_full()) {
+        // All streams' windows together are more than there is: whose handler is behind gets no
+        // more, and neither does its client.
+        receive_failure_ = Failure{Errc::memory_exhausted, Side::self};
     } else {
         received_.append(data);
     }

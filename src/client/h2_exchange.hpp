@@ -102,7 +102,7 @@ public:
     enum class BodyEnd : std::uint8_t { open, here, before_trailers };
     [[nodiscard]] BodyEnd end_after(std::size_t size) const;
     /// The trailers to queue.
-    [[nodiscard]] const http::FieldBlock& response_trailers() const { return *trailers_out_; }
+    [[nodiscard]] const http::FieldBlock& trailers_to_send() const { return *trailers_out_; }
     /// Our END_STREAM is among the bytes that leave.
     void note_end_sent();
 

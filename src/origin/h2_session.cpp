@@ -15,23 +15,12 @@ namespace {
 // that no peer allows fewer).
 constexpr std::uint32_t streams_before_settings = 100;
 
-// Frames are gathered up to this size before they are written: several TLS records.
-constexpr std::size_t write_bytes = 64 * 1024;
-
 // The connection's window bounds only what is in flight: it is given back on arrival.
 constexpr std::int32_t connection_window = 64 * 1024 * 1024;
 
 constexpr Failure unsent{Errc::stream_refused, Side::origin};
 
 constexpr std::size_t widest = NGHTTP2_MAX_WINDOW_SIZE;
-
-// An output buffer that grew beyond this is not kept by an idle session.
-constexpr std::size_t spare_output_bytes = 4 * 1024;
-
-nghttp2_nv pair(Bytes name, Bytes value, std::uint8_t flags) {
-    // nghttp2 copies both and writes the name in lower case.
-    return {http::octets(name), http::octets(value), name.size(), value.size(), flags};
-}
 
 }  // namespace
 
@@ -49,16 +38,12 @@ H2Session::Impl::Impl(H2Session& session,
       limits_(limits),
       stream_(std::move(dialled.stream)),
       scratch_(scratch),
-      session_(nullptr, nghttp2_session_del),
+      session_(h2::make_session(h2::Role::client, Callbacks::shared(), this)),
       small_windows_(limits.memory != nullptr && limits.memory->is_short()),
       guard_(loop.now()),
       write_blocked_event_(loop),
       write_watchdog_(loop.deadlines(), *this),
       wind_down_(loop) {
-    nghttp2_session* made = nullptr;
-    nghttp2_session_client_new2(&made, library().callbacks, this, library().option);
-    session_.reset(made);
-
     const std::array settings{
         nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
         nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
@@ -108,11 +93,10 @@ Result<std::int32_t> H2Session::Impl::submit(H2Stream& stream,
     if (is_retired()) return unsent;
     heed_memory();
     pairs_.clear();
-    pairs_.push_back(pair(":method", head.method, NGHTTP2_NV_FLAG_NONE));
-    pairs_.push_back(pair(":scheme", "https", NGHTTP2_NV_FLAG_NONE));
-    pairs_.push_back(pair(
-        ":authority", head.fields.find(http::FieldId::host).value_or(""), NGHTTP2_NV_FLAG_NONE));
-    pairs_.push_back(pair(":path", head.target, NGHTTP2_NV_FLAG_NONE));
+    pairs_.push_back(h2::pair(":method", head.method));
+    pairs_.push_back(h2::pair(":scheme", "https"));
+    pairs_.push_back(h2::pair(":authority", head.fields.find(http::FieldId::host).value_or("")));
+    pairs_.push_back(h2::pair(":path", head.target));
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
         const http::Field field = head.fields[i];
         if (field.id == http::FieldId::host) continue;
@@ -120,11 +104,10 @@ Result<std::int32_t> H2Session::Impl::submit(H2Stream& stream,
         const bool unique = field.id == http::FieldId::traceparent ||
                             (field.id == http::FieldId::other &&
                              http::equal_ignoring_case(field.name, limits_.unindexed_field));
-        pairs_.push_back(pair(
+        pairs_.push_back(h2::pair(
             field.name, field.value, unique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE));
     }
-    nghttp2_data_provider body{};
-    body.read_callback = &Impl::read_body;
+    const auto body = Callbacks::body();
     const auto id = nghttp2_submit_request(
         session_.get(), nullptr, pairs_.data(), pairs_.size(), has_body ? &body : nullptr, &stream);
     if (id < 0) return unsent;
@@ -142,7 +125,7 @@ void H2Session::Impl::resume_sending(std::int32_t stream_id) {
 void H2Session::Impl::submit_trailers(std::int32_t stream_id, const http::FieldBlock& trailers) {
     pairs_.clear();
     for (std::size_t i = 0; i < trailers.size(); ++i) {
-        pairs_.push_back(pair(trailers[i].name, trailers[i].value, NGHTTP2_NV_FLAG_NONE));
+        pairs_.push_back(h2::pair(trailers[i].name, trailers[i].value));
     }
     nghttp2_submit_trailer(session_.get(), stream_id, pairs_.data(), pairs_.size());
 }
@@ -158,21 +141,9 @@ std::size_t H2Session::Impl::largest_window() const {
     return std::min(small ? limits_.short_window : limits_.stream_window, widest);
 }
 
-// How much the origin may still send on a stream.
-std::int64_t H2Session::Impl::promised(std::int32_t stream_id) const {
-    auto* const session = session_.get();
-    const std::int64_t window =
-        nghttp2_session_get_stream_effective_local_window_size(session, stream_id);
-    return window - nghttp2_session_get_stream_effective_recv_data_length(session, stream_id);
-}
-
 void H2Session::Impl::offer(std::int32_t stream_id, std::size_t window, std::size_t unread) {
     heed_memory();
-    const auto more = http::window_increment(window, promised(stream_id), unread);
-    if (more == 0) return;
-    nghttp2_submit_window_update(
-        session_.get(), NGHTTP2_FLAG_NONE, stream_id, static_cast<std::int32_t>(more));
-    mark_dirty();
+    if (h2::offer(session_.get(), stream_id, window, unread)) mark_dirty();
 }
 
 // SETTINGS take away what streams were promised and have not been sent yet, too.
@@ -191,7 +162,7 @@ void H2Session::Impl::heed_memory() {
 // What the origin may send on a stream until it hears that we have left it: what it was promised,
 // and what SETTINGS that are under way promise.
 void H2Session::Impl::expect_unwanted(std::int32_t stream_id) {
-    const auto more = std::max<std::int64_t>(promised(stream_id), 0);
+    const auto more = std::max<std::int64_t>(h2::promised(session_.get(), stream_id), 0);
     guard_.expect_unwanted(static_cast<std::uint64_t>(more) + limits_.first_stream_window);
 }
 
@@ -305,15 +276,10 @@ Task<void> H2Session::Impl::run(SessionListener& listener) {
 }
 
 void H2Session::Impl::feed(Bytes bytes) {
-    const auto is_left = [this](std::int32_t stream) {
-        return nghttp2_session_get_stream_user_data(session_.get(), stream) == nullptr;
-    };
-    while (!bytes.empty()) {
-        const auto admitted = guard_.admit(bytes, loop_.now(), is_left);
-        if (!admitted) return end_flood();
-        const auto taken = nghttp2_session_mem_recv(session_.get(), http::octets(bytes), *admitted);
-        if (taken < 0) return end({Errc::malformed, Side::origin}, SessionEnd::broken);
-        bytes.remove_prefix(*admitted);
+    switch (h2::feed(session_.get(), guard_, bytes, loop_.now())) {
+        case h2::Fed::whole: break;
+        case h2::Fed::flood: return end_flood();
+        case h2::Fed::malformed: return end({Errc::malformed, Side::origin}, SessionEnd::broken);
     }
     settle();
     // It may have queued SETTINGS, PING or WINDOW_UPDATE, or a GOAWAY that says what was wrong.
@@ -352,40 +318,19 @@ SessionEnd H2Session::Impl::end_of_transport(const boost::system::error_code& er
     return open_streams == 0 ? end_while_idle(error) : SessionEnd::broken;
 }
 
-// Fills the output buffer with the frames that may leave now; false when there is nothing to write.
-bool H2Session::Impl::gather() {
-    while (output_.size() < write_bytes) {
-        const std::uint8_t* frame = nullptr;
-        const auto size = nghttp2_session_mem_send(session_.get(), &frame);
-        if (size <= 0) break;
-        output_.append(http::text(frame, static_cast<std::size_t>(size)));
-    }
-    return written_ < output_.size();
-}
-
 void H2Session::Impl::flush() noexcept {
-    while (!ended_ && !write_blocked_ && gather()) {
-        const Bytes rest = Bytes{output_}.substr(written_);
-        const net::IoResult write = stream_->try_write({&rest, 1});
+    while (!ended_ && !write_blocked_ && output_.gather(session_.get())) {
+        const net::IoResult write = output_.write_to(*stream_);
         if (write.state == net::IoResult::State::would_block) {
             write_blocked_ = true;
             write_watchdog_.arm(Deadline::after(loop_.now(), limits_.write_timeout));
             write_blocked_event_.notify();
         } else if (write.state != net::IoResult::State::done) {
             end(failure_of_transport(write.error), end_of_transport(write.error));
-        } else {
-            written_ += write.bytes;
-            if (written_ == output_.size()) {
-                output_.clear();
-                written_ = 0;
-            }
         }
     }
-    if (output_.empty() && output_.capacity() > spare_output_bytes && leases_ == 0) {
-        std::string{}.swap(output_);
-    }
-    if (!ended_ && nghttp2_session_want_read(session_.get()) == 0 &&
-        nghttp2_session_want_write(session_.get()) == 0 && output_.empty()) {
+    if (leases_ == 0) output_.release_memory();
+    if (!ended_ && h2::is_over(session_.get()) && output_.is_empty()) {
         // GOAWAY went out: ours when drained, or nghttp2's over a protocol error.
         stream_->shutdown_send();
         if (draining_) {

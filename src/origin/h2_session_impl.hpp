@@ -1,23 +1,20 @@
 #pragma once
 
-#include <nghttp2/nghttp2.h>
-
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "h2/callbacks.hpp"
+#include "h2/output.hpp"
+#include "h2/session.hpp"
 #include "nikawa/http/flood_guard.hpp"
-#include "nikawa/http/octets.hpp"
 #include "nikawa/origin/h2_session.hpp"
 #include "origin/h2_stream.hpp"
 
 namespace nikawa::origin {
 
-using SessionHandle = std::unique_ptr<nghttp2_session, decltype(&nghttp2_session_del)>;
-
 /// The session itself: h2_session.cpp has what its users and the loop call, h2_callbacks.cpp what
-/// nghttp2 calls. The callbacks record and notify; none of them enters nghttp2's receiving or
-/// sending again, or resumes anyone.
+/// nghttp2 calls.
 class H2Session::Impl final : public H2Connection,
                               private loop::TurnFlush,
                               private loop::Expirable {
@@ -56,52 +53,18 @@ public:
         return draining_ || ended_ || nghttp2_session_check_request_allowed(session_.get()) == 0;
     }
 
-    /// The callbacks and options that all sessions share.
-    struct Library {
-        nghttp2_session_callbacks* callbacks = nullptr;
-        nghttp2_option* option = nullptr;
-    };
-    static const Library& library();
-
-    static int on_frame_send(nghttp2_session*, const nghttp2_frame*, void*) noexcept;
-    static int on_begin_headers(nghttp2_session*, const nghttp2_frame*, void*) noexcept;
-    static int on_header(nghttp2_session*,
-                         const nghttp2_frame*,
-                         const std::uint8_t*,
-                         std::size_t,
-                         const std::uint8_t*,
-                         std::size_t,
-                         std::uint8_t,
-                         void*) noexcept;
-    static int on_invalid_header(nghttp2_session*,
-                                 const nghttp2_frame*,
-                                 const std::uint8_t*,
-                                 std::size_t,
-                                 const std::uint8_t*,
-                                 std::size_t,
-                                 std::uint8_t,
-                                 void*) noexcept;
-    static int on_frame_recv(nghttp2_session*, const nghttp2_frame*, void*) noexcept;
-    static int on_data_chunk(nghttp2_session*,
-                             std::uint8_t,
-                             std::int32_t,
-                             const std::uint8_t*,
-                             std::size_t,
-                             void*) noexcept;
-    static int on_stream_close(nghttp2_session*, std::int32_t, std::uint32_t, void*) noexcept;
-    static ssize_t read_body(nghttp2_session*,
-                             std::int32_t,
-                             std::uint8_t*,
-                             std::size_t,
-                             std::uint32_t*,
-                             nghttp2_data_source*,
-                             void*) noexcept;
-    static int send_data(nghttp2_session*,
-                         nghttp2_frame*,
-                         const std::uint8_t*,
-                         std::size_t,
-                         nghttp2_data_source*,
-                         void*) noexcept;
+    // h2::Callbacks
+    using Stream = H2Stream;
+    using Callbacks = h2::Callbacks<Impl>;
+    void on_frame_sent(const nghttp2_frame& frame) noexcept;
+    int on_begin_headers(const nghttp2_frame& frame) noexcept;
+    int on_field(const nghttp2_frame& frame, Bytes name, Bytes value) noexcept;
+    int on_invalid_field(const nghttp2_frame& frame) noexcept;
+    void on_frame_received(const nghttp2_frame& frame) noexcept;
+    void on_data(H2Stream* stream, Bytes data) noexcept;
+    void on_stream_closed(std::int32_t id, H2Stream* stream, std::uint32_t error_code) noexcept;
+    void on_data_sent(std::size_t size) noexcept;
+    h2::Output& output() noexcept { return output_; }
 
     H2Session& self;
     const std::string address;
@@ -118,7 +81,6 @@ private:
     void feed(Bytes bytes);
     void note_go_away(std::uint32_t error_code) noexcept;
     void note_settings(bool ack) noexcept;
-    [[nodiscard]] std::int64_t promised(std::int32_t stream_id) const;
     [[nodiscard]] std::size_t first_window() const;
     void heed_memory();
     void settle();
@@ -128,7 +90,6 @@ private:
     [[nodiscard]] bool is_unsent(const H2Stream& stream) const {
         return nghttp2_session_find_stream(session_.get(), stream.id()) == nullptr;
     }
-    bool gather();
     void end(const Failure& why, SessionEnd cause) noexcept;
     [[nodiscard]] Failure end_of_stream(const H2Stream& stream, const Failure& why) const;
     void note_end(SessionEnd cause) noexcept {
@@ -143,7 +104,7 @@ private:
     const H2Limits& limits_;
     std::unique_ptr<net::ByteStream> stream_;
     MutableBytes scratch_;
-    SessionHandle session_;
+    h2::SessionHandle session_;
     SessionListener* listener_ = nullptr;
     bool settings_seen_ = false;
     bool has_answered_ = false;   // a response head came, whole
@@ -164,8 +125,7 @@ private:
 
     http::FloodGuard guard_;
 
-    std::string output_;
-    std::size_t written_ = 0;  // of output_
+    h2::Output output_;
     bool write_blocked_ = false;
     loop::Event write_blocked_event_;
     bool writer_done_ = false;

@@ -269,7 +269,7 @@ H2Stream::BodyEnd H2Stream::end_after(std::size_t size) const {
     return request_trailers_ != nullptr ? BodyEnd::before_trailers : BodyEnd::here;
 }
 
-const http::FieldBlock& H2Stream::take_request_trailers() {
+const http::FieldBlock& H2Stream::trailers_to_send() {
     sent_.notify();
     return *std::exchange(request_trailers_, nullptr);
 }

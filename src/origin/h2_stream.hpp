@@ -87,7 +87,7 @@ public:
     enum class BodyEnd : std::uint8_t { open, here, before_trailers };
     [[nodiscard]] BodyEnd end_after(std::size_t size) const;
     /// The trailers to queue; the stream is done with them.
-    const http::FieldBlock& take_request_trailers();
+    const http::FieldBlock& trailers_to_send();
 
     /// The session has nothing more for this stream: it is complete, or has failed.
     void closed(std::optional<Failure> failure);
@@ -97,11 +97,10 @@ public:
     [[nodiscard]] std::int32_t id() const { return id_; }
     /// Whether it never was.
     [[nodiscard]] bool is_unsent() const { return !submitted_; }
-    /// Whether the whole response arrived.
     /// The request leaves after the origin's SETTINGS have come, and so within its limits.
     void note_settings_seen() { settings_seen_ = true; }
     [[nodiscard]] bool keeps_to_settings() const { return settings_seen_; }
-
+    /// Whether the whole response arrived.
     [[nodiscard]] bool is_complete() const { return head_complete_ && end_received_; }
 
     std::size_t live_index = 0;  ///< its place in the session's list

@@ -48,7 +48,7 @@ TEST_F(ClientDeadlines, AnswerAHeadThatDoesNotEnd) {
 }
 
 TEST_F(ClientDeadlines, AnswerAPipelinedHeadThatDoesNotEnd) {
-    connect().send(std::string{get} + "GET").expect(ok_response);
+    connect().send(std::string{get}.append("GET")).expect(ok_response);
     loop.advance(10s);
     client->expect_head("HTTP/1.1 408");
     EXPECT_TRUE(client->finished());

@@ -101,6 +101,57 @@ TEST_F(H2BodiesTest, AreCountedWhileTheyWait) {
     EXPECT_EQ(memory.held(), 0U);
 }
 
+// Else as much as the windows of all streams allow would lie there once more.
+TEST_F(H2BodiesTest, OfManyStreamsAreFramedAWriteAtATime) {
+    static const std::string body(60'000, 'x');
+    handler.answer = [](FunctionHandler& self, ClientExchange& exchange) -> Task<void> {
+        co_await self.held.emplace_back(*self.loop).wait();
+        co_await send_response(self, exchange, 200, body);
+    };
+    connect(1024 * 1024, {.capacity = 8 * 1024 * 1024});
+    std::vector<std::int32_t> streams;
+    for (int i = 0; i < 15; ++i) streams.push_back(peer->request(get("/")));
+    pump();
+    go_on();
+    for (const auto id : streams) EXPECT_EQ(peer->response(id).body, body);
+    constexpr std::size_t a_write_and_a_frame = (64 + 16 + 1) * 1024;
+    EXPECT_LE(our_end->most_offered(), a_write_and_a_frame);
+}
+
+// The windows of all streams together may be more than all that there is.
+TEST_F(H2BodiesTest, EndWhereNobodyTakesThemWhileMemoryIsFull) {
+    MemoryBudget memory{100'000};
+    limits.memory = &memory;
+    handler.answer = [](FunctionHandler& self, ClientExchange& exchange) -> Task<void> {
+        co_await self.held.emplace_back(*self.loop).wait();
+        const auto piece = co_await exchange.receive_body();
+        if (!piece) self.body_failure = piece.error();
+        co_await answer_target(self, exchange);
+    };
+    connect();
+    constexpr std::size_t most_at_once = 16 * 1024;
+    const auto first = begin(post("/1"));
+    send(first, std::string(30'000, 'x'), More::yes);
+    memory.take(100'000);
+    const auto held = memory.held();
+    send(first, std::string(30'000, 'x'), More::yes);
+    EXPECT_EQ(memory.held(), held);
+    go_on();
+    ASSERT_TRUE(handler.body_failure);
+    EXPECT_EQ(handler.body_failure->code, Errc::memory_exhausted);
+    EXPECT_EQ(peer->response(first).status, "200") << "the handler may say so";
+
+    handler.body_failure.reset();  // one that takes all that has come keeps its client
+    const auto second = begin(post("/2"));
+    send(second, std::string(most_at_once, 'x'), More::yes);
+    go_on();
+    EXPECT_FALSE(handler.body_failure);
+    memory.give_back(100'000);
+    connection->close();
+    loop.run();
+    connection.reset();
+}
+
 // In pieces of a few bytes, so that what is under way at once shows how large the window is.
 TEST_F(H2BodiesTest, OfAQuickHandlerGetALargerWindowUnlessMemoryIsShort) {
     for (const bool is_short : {false, true}) {
@@ -124,7 +175,9 @@ TEST_F(H2BodiesTest, OfAQuickHandlerGetALargerWindowUnlessMemoryIsShort) {
         send(id, std::string(5'000'000, 'x'), More::yes);
         const auto unread = handler.exchange->request_bytes() - handler.body_pieces;
         EXPECT_LE(unread, is_short ? limits.first_stream_window : limits.stream_window);
-        if (!is_short) EXPECT_GT(unread, limits.first_stream_window);
+        if (!is_short) {
+            EXPECT_GT(unread, limits.first_stream_window);
+        }
         handler.go_on->notify();
         loop.run();
         connection->close();

@@ -7,6 +7,7 @@
 
 #include "client/h2_request.hpp"
 #include "fuzz/fuzz_target.hpp"
+#include "fuzz/script.hpp"
 #include "nikawa/base/memory_budget.hpp"
 #include "nikawa/client/client_connection.hpp"
 #include "support/h2_frame_peer.hpp"
@@ -81,24 +82,6 @@ public:
     std::size_t ended = 0;
 };
 
-class Octets {
-public:
-    explicit Octets(Bytes input) : left_(input) {}
-    [[nodiscard]] bool is_over() const { return left_.empty(); }
-    std::uint8_t next() {
-        const Bytes one = take(1);
-        return one.empty() ? 0 : static_cast<std::uint8_t>(one.front());
-    }
-    Bytes take(std::size_t size) {
-        const Bytes taken = left_.substr(0, size);
-        left_.remove_prefix(taken.size());
-        return taken;
-    }
-
-private:
-    Bytes left_;
-};
-
 std::string head_block(std::uint8_t kind) {
     constexpr std::array<std::string_view, 4> methods{"GET", "POST", "PUT", "CONNECT"};
     std::string block = h2::field(":method", methods[kind % 4]) + h2::field(":scheme", "http") +
@@ -109,29 +92,29 @@ std::string head_block(std::uint8_t kind) {
     return block;
 }
 
-std::string settings_by(Octets& octets) {
-    const auto id = static_cast<std::uint16_t>(octets.next() % 8U);
-    return h2::settings({{id, octets.next() * 64U}});
+std::string settings_by(Script& script) {
+    const auto id = static_cast<std::uint16_t>(script.octet() % 8U);
+    return h2::settings({{id, script.octet() * 64U}});
 }
 
-std::string frame_by(Octets& octets) {
-    const auto choice = octets.next();
-    const std::uint32_t stream = octets.next() % 24U;
-    const unsigned flags = octets.next();
+std::string frame_by(Script& script) {
+    const auto choice = script.octet();
+    const std::uint32_t stream = script.octet() % 24U;
+    const unsigned flags = script.octet();
     switch (choice % 10) {
         case 0:
-        case 1: return h2::headers(stream | 1U, head_block(octets.next()), flags);
+        case 1: return h2::headers(stream | 1U, head_block(script.octet()), flags);
         case 2:
         case 3:
-            return h2::data(stream, std::string(octets.next() * std::size_t{20}, 'd'), flags & 1U);
+            return h2::data(stream, std::string(script.octet() * std::size_t{20}, 'd'), flags & 1U);
         case 4: return h2::rst_stream(stream, h2::Error::cancel);
-        case 5: return h2::window_update(stream, octets.next());
-        case 6: return settings_by(octets);
-        case 7: return h2::frame(h2::Type::continuation, flags, stream, octets.take(30));
+        case 5: return h2::window_update(stream, script.octet());
+        case 6: return settings_by(script);
+        case 7: return h2::frame(h2::Type::continuation, flags, stream, script.take(30));
         case 8: return h2::headers(stream, h2::field("x-trailer", "1"), flags);
         default:
             return h2::frame(
-                static_cast<h2::Type>(octets.next() % 12U), flags, stream, octets.take(20));
+                static_cast<h2::Type>(script.octet() % 12U), flags, stream, script.take(20));
     }
 }
 
@@ -147,12 +130,12 @@ void play(Bytes input) {
     test::H2FramePeer peer{loop, std::move(pair.far), test::H2FramePeer::Role::client};
     loop.spawn(connection.run());
     peer.send(std::string{client::h2_preface} + h2::settings());
-    for (Octets octets{input}; !octets.is_over();) {
-        const auto act = octets.next();
-        if (act < 200) peer.send(frame_by(octets));
+    for (Script script{input}; !script.is_over();) {
+        const auto act = script.octet();
+        if (act < 200) peer.send(frame_by(script));
         if (act % 3 == 0) loop.run();
         if (act >= 200 && act < 210) loop.advance(std::chrono::seconds{act - 199});
-        if (act >= 210 && act < 215) our_end->set_capacity(100U * octets.next());
+        if (act >= 210 && act < 215) our_end->set_capacity(100U * script.octet());
         if (act >= 250) connection.drain();
         require(budget.held() <= most_held);
     }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "fuzz/fuzz_target.hpp"
+#include "fuzz/script.hpp"
 #include "nikawa/base/memory_budget.hpp"
 #include "nikawa/origin/h2_session.hpp"
 #include "support/h2_frames.hpp"
@@ -42,28 +43,6 @@ origin::H2Limits limits_within(MemoryBudget& budget) {
             .write_timeout = 20s,
             .unindexed_field = {}};
 }
-
-/// The octets that are left of an input.
-class Script {
-public:
-    explicit Script(Bytes input) : left_(input) {}
-
-    [[nodiscard]] bool is_over() const { return left_.empty(); }
-
-    std::uint8_t octet() {
-        const Bytes one = take(1);
-        return one.empty() ? 0 : static_cast<std::uint8_t>(one.front());
-    }
-
-    Bytes take(std::size_t size) {
-        const Bytes taken = left_.substr(0, size);
-        left_.remove_prefix(taken.size());
-        return taken;
-    }
-
-private:
-    Bytes left_;
-};
 
 /// One exchange, by a holder that reads on only while the script lets it.
 class Exchange {

@@ -37,6 +37,11 @@ H2Client::H2Client(std::uint32_t window) {
     nghttp2_session_client_new(&session_, callbacks, this);
     nghttp2_session_callbacks_del(callbacks);
     settings(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window);
+    constexpr std::uint32_t initial_window = 65535;  // of the connection, RFC 9113 §6.9.2
+    if (window > initial_window) {
+        nghttp2_session_set_local_window_size(
+            session_, NGHTTP2_FLAG_NONE, 0, static_cast<std::int32_t>(window));
+    }
 }
 
 std::int32_t H2Client::request(const Fields& fields, More more) {

@@ -51,14 +51,15 @@ IoResult MemoryStream::try_read(MutableBytes into) noexcept {
 
 IoResult MemoryStream::try_write(std::span<const Bytes> pieces) noexcept {
     ++writes_;
+    std::size_t offered = 0;
+    for (const Bytes piece : pieces) offered += piece.size();
+    most_offered_ = std::max(most_offered_, offered);
     if (closed_) return failed(boost::system::errc::operation_canceled);
     if (broken_) return failed(boost::system::errc::connection_reset);
     if (send_ended_) return failed(boost::system::errc::broken_pipe);
     if (peer_ == nullptr || peer_->closed_) {  // the first write is lost, its answer is a reset
         break_connection();
-        std::size_t lost = 0;
-        for (const Bytes piece : pieces) lost += piece.size();
-        return {IoResult::State::done, lost};
+        return {IoResult::State::done, offered};
     }
     if (!can_write()) return {IoResult::State::would_block};
     const auto room = std::min(capacity_ - peer_->incoming_.size(), write_limit_);

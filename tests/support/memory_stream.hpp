@@ -43,13 +43,15 @@ public:
     void abort() noexcept override;
     [[nodiscard]] net::PathReport path() const noexcept override { return path_report; }
     void probe_path(bool on) noexcept override;
+    void bear_full_window() noexcept override { bears_full_window = true; }
     [[nodiscard]] bool is_confirmed() const noexcept override { return confirmed; }
     [[nodiscard]] bool has_half_close() const noexcept override { return half_close; }
     [[nodiscard]] std::string peer_address() const override { return peer_address_; }
 
-    net::PathReport path_report;  ///< what `path()` says
-    bool confirmed = true;        ///< what `is_confirmed()` says
-    bool half_close = true;       ///< what `has_half_close()` says
+    net::PathReport path_report;     ///< what `path()` says
+    bool confirmed = true;           ///< what `is_confirmed()` says
+    bool half_close = true;          ///< what `has_half_close()` says
+    bool bears_full_window = false;  ///< whether it was told to
 
     /// Whether the path is being probed, and how often that began.
     [[nodiscard]] bool is_probing() const { return probing_; }
@@ -68,6 +70,9 @@ public:
     /// Calls of try_read() and try_write() so far: what would be system calls.
     [[nodiscard]] std::size_t reads() const { return reads_; }
     [[nodiscard]] std::size_t writes() const { return writes_; }
+
+    /// The most bytes that one try_write() was given.
+    [[nodiscard]] std::size_t most_offered() const { return most_offered_; }
 
 private:
     friend StreamPair make_stream_pair(loop::Loop& loop, const WireSettings& settings);
@@ -95,6 +100,7 @@ private:
     std::size_t write_limit_ = unlimited;
     std::size_t reads_ = 0;
     std::size_t writes_ = 0;
+    std::size_t most_offered_ = 0;
     std::size_t probes_ = 0;
     bool probing_ = false;
     bool closed_ = false;
