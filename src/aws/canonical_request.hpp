@@ -30,12 +30,6 @@ enum class QueryForm : std::uint8_t {
     without_token,  ///< as `plus_is_space`, X-Amz-Security-Token left out: presigned for AWS IoT
 };
 
-/// How a request's target is written where it is signed.
-struct TargetForm {
-    PathForm path;
-    QueryForm query;
-};
-
 /// Those by which a request of that service may be signed, the likeliest first.
 std::span<const PathForm> path_forms(std::string_view service);
 inline constexpr std::array query_forms{QueryForm::plus_is_space,
