@@ -74,6 +74,8 @@ Task<Result<void>> H2Stream::send_body(Bytes bytes) {
     connection_.resume_sending(id_);
     deadlines_.set_sending(true);
     while (!outgoing_.empty() && !failure_ && !end_received_) co_await sent_.wait();
+    // An origin that has answered without it is not to take what it has for the whole.
+    if (!outgoing_.empty()) request_complete_ = false;
     outgoing_ = {};
     deadlines_.set_sending(false);
     if (failure_) co_return *failure_;
@@ -90,6 +92,7 @@ Task<Result<void>> H2Stream::finish_body(const http::FieldBlock& trailers) {
     connection_.resume_sending(id_);
     // The trailers are the caller's, so this waits until they are queued.
     while (request_trailers_ != nullptr && !failure_ && !end_received_) co_await sent_.wait();
+    if (request_trailers_ != nullptr) request_complete_ = false;
     request_trailers_ = nullptr;
     if (failure_) co_return *failure_;
     deadlines_.note_request_complete();

@@ -389,6 +389,55 @@ TEST_F(H2HostileTest, AnUploadStallsWhileItsWindowIsShutAndGoesOn) {
     }
 }
 
+// RFC 9113 §8.1: the rest of the request may be left out, but then it must not look whole.
+TEST_F(H2HostileTest, AnUploadThatIsAnsweredInItsMiddleIsReset) {
+    for (const bool is_sized : {true, false}) {
+        SCOPED_TRACE(is_sized);
+        connect();
+        receive(h2::settings({{initial_window_size, 10}}));
+        http::BodyFraming framing = http::Chunked{};
+        if (is_sized) framing = http::Sized{100};
+        auto upload = send(request("POST", "/"), framing);
+        const std::string body(100, 'b');
+        const auto sent = loop.start(upload->send_body(body));
+        loop.run();
+        ASSERT_EQ(peer->data_bytes(1), 10U);
+        receive(h2::headers(1, h2::ok, whole_head));
+        EXPECT_TRUE(sent.done());
+        receive(h2::window_update(1, 1000));
+        EXPECT_EQ(outcome(upload), "200");
+        upload.reset();
+        loop.run();
+        EXPECT_EQ(peer->data_bytes(1), 10U);
+        EXPECT_NE(peer->told_reset(1), -1);
+        for (const auto& frame : peer->frames()) {
+            EXPECT_FALSE(frame.type == Type::data && (frame.flags & h2::end_stream) != 0);
+        }
+        peer->close();
+        loop.run();
+        ASSERT_TRUE(ended);
+    }
+}
+
+TEST_F(H2HostileTest, TrailersThatCannotBeSentAnyMoreAreNotLeftOut) {
+    connect();
+    receive(h2::settings({{initial_window_size, 10}}));
+    auto upload = send(request("POST", "/"), http::Chunked{});
+    const std::string body(10, 'b');
+    ASSERT_TRUE(loop.result_of(upload->send_body(body)));
+    http::FieldBlock trailers;
+    trailers.add("x-sum", "1");
+    const auto finished = loop.start(upload->finish_body(trailers));
+    receive(h2::headers(1, h2::ok, whole_head));
+    EXPECT_TRUE(finished.done());
+    receive(h2::window_update(1, 1000));
+    const auto ended_by = [&](const auto& frame) { return (frame.flags & h2::end_stream) != 0; };
+    for (const auto& frame : peer->frames()) {
+        EXPECT_FALSE(frame.type == Type::data && ended_by(frame));
+    }
+    EXPECT_EQ(outcome(upload), "200");
+}
+
 TEST_F(H2HostileTest, AnUploadThatIsTakenSlowlyIsNotOverdue) {
     connect();
     auto upload = send(request("POST", "/"), http::Sized{70'000});
