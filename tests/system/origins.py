@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import threading
 
-from harness import PATIENCE, accepts, free_port, sha256, spawn, wait_until
+from harness import PATIENCE, SystemTest, accepts, free_port, sha256, spawn, wait_until
 
 NGINX = """
 {process}
@@ -302,3 +302,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _break_off(self, rest):
         self.close_connection = True
         self.wfile.write(b"HTTP/1.1 200 OK\r\n" + rest)
+
+
+class NginxTest(SystemTest):
+    """Against nginx, with a scripted origin behind its /app/."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.application = ScriptedOrigin()
+        cls.addClassCleanup(cls.application.close)
+        cls.nginx = Nginx(cls.world, cls.application.port)
+        cls.addClassCleanup(cls.nginx.close)

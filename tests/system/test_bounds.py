@@ -7,8 +7,8 @@ import struct
 import time
 
 from crowds import Crowd, HoldingOrigin
-from harness import IS_SANITIZED, PATIENCE, RawClient, SystemTest, curl, sha256, wait_until
-from origins import Nginx, ScriptedOrigin
+from harness import IS_SANITIZED, PATIENCE, RawClient, curl, sha256, wait_until
+from origins import NginxTest
 
 MIB = 1 << 20
 # What has to happen now, and not when some timeout is over.
@@ -16,14 +16,10 @@ AT_ONCE = 5.0 if IS_SANITIZED else 1.0
 LIMITED = ("prlimit", "--nofile=256:256")
 
 
-class BoundsTest(SystemTest):
+class BoundsTest(NginxTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.application = ScriptedOrigin()
-        cls.addClassCleanup(cls.application.close)
-        cls.nginx = Nginx(cls.world, cls.application.port)
-        cls.addClassCleanup(cls.nginx.close)
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         cls.most_descriptors = most

@@ -2,19 +2,11 @@
 
 import socket
 
-from harness import PATIENCE, RawClient, SystemTest, curl, free_port, wait_until
-from origins import Nginx, ScriptedOrigin
+from harness import PATIENCE, RawClient, curl, free_port, wait_until
+from origins import NginxTest, ScriptedOrigin
 
 
-class Failures(SystemTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.application = ScriptedOrigin()
-        cls.addClassCleanup(cls.application.close)
-        cls.nginx = Nginx(cls.world, cls.application.port)
-        cls.addClassCleanup(cls.nginx.close)
-
+class Failures(NginxTest):
     def setUp(self):
         self.nginx.forget()
         self.application.release.clear()

@@ -4,26 +4,16 @@ import http.client
 import json
 import os
 
-from harness import RawClient, SystemTest, curl, sha256
-from origins import Nginx, ScriptedOrigin
+from harness import RawClient, curl, sha256
+from origins import NginxTest, ScriptedOrigin
 
 XID = r"^[0-9a-v]{20}$"
 
 
-class OriginTest(SystemTest):
-    """Against nginx, with a scripted origin behind its /app/."""
-
+class OriginTest(NginxTest):
     name = "h2.test"
     protocol = "HTTP/2.0"
     logged_protocol = "h2"
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.application = ScriptedOrigin()
-        cls.addClassCleanup(cls.application.close)
-        cls.nginx = Nginx(cls.world, cls.application.port)
-        cls.addClassCleanup(cls.nginx.close)
 
     def setUp(self):
         self.nginx.forget()

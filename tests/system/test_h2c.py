@@ -8,7 +8,7 @@ import threading
 import unittest
 
 from harness import PATIENCE, SystemTest, accepts, clean_environment, curl, sha256, wait_until
-from origins import Nginx, ScriptedOrigin
+from origins import NginxTest
 
 sys.path.append("/usr/lib/python3/dist-packages")  # Debian's, should another python run this
 try:
@@ -19,15 +19,7 @@ except ImportError:
 PRIOR_KNOWLEDGE = "--http2-prior-knowledge"
 
 
-class OverHttp2(SystemTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.application = ScriptedOrigin()
-        cls.addClassCleanup(cls.application.close)
-        cls.nginx = Nginx(cls.world, cls.application.port)
-        cls.addClassCleanup(cls.nginx.close)
-
+class OverHttp2(NginxTest):
     def setUp(self):
         self.nginx.forget()
         self.nikawa = self.start()
