@@ -11,6 +11,7 @@
 #include "aws/sha256.hpp"
 #include "aws/timestamp.hpp"
 #include "nikawa/aws/request_signature.hpp"
+#include "nikawa/http/connection_specific.hpp"
 
 namespace nikawa::aws {
 namespace {
@@ -126,15 +127,9 @@ bool drops_signed_field(const http::FieldBlock& fields, const RequestSignature& 
     for (std::size_t i = 0; i < fields.size(); ++i) {
         if (fields[i].id != http::FieldId::connection) continue;
         http::for_each_in_list(fields[i].value, [&](std::string_view name) {
-            const auto id = http::field_id(name);
-            const bool is_for_one_hop =
-                id == http::FieldId::connection || id == http::FieldId::keep_alive ||
-                id == http::FieldId::proxy_connection || id == http::FieldId::te ||
-                id == http::FieldId::transfer_encoding || id == http::FieldId::upgrade ||
-                id == http::FieldId::http2_settings;
-            drops =
-                drops || (!is_for_one_hop && (is_signed(signature, name) ||
-                                              http::equal_ignoring_case(name, "authorization")));
+            if (http::is_connection_specific(http::field_id(name))) return;
+            drops = drops || is_signed(signature, name) ||
+                    http::equal_ignoring_case(name, "authorization");
         });
     }
     return drops;

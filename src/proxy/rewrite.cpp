@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "nikawa/http/body_framing.hpp"
+#include "nikawa/http/connection_specific.hpp"
 
 namespace nikawa::proxy {
 namespace {
@@ -12,21 +13,7 @@ namespace {
 using http::Field;
 using http::FieldBlock;
 using http::FieldId;
-
-// RFC 9110 §7.6.1 and what came before it. TE and Transfer-Encoding describe one hop, and framing
-// is written anew for the next.
-bool is_connection_specific(FieldId id) {
-    switch (id) {
-        case FieldId::connection:
-        case FieldId::http2_settings:
-        case FieldId::keep_alive:
-        case FieldId::proxy_connection:
-        case FieldId::te:
-        case FieldId::transfer_encoding:
-        case FieldId::upgrade: return true;
-        default: return false;
-    }
-}
+using http::is_connection_specific;
 
 // More names than any message lists; those beyond are taken for no names, because each costs a look
 // at every field.

@@ -276,3 +276,15 @@ def node_modules():
                 made.unlink()
                 raise AssertionError("npm: " + done.stderr)
     return str(folder / "node_modules")
+
+
+class NodeProgramTest(ProgramTest):
+    """The same for a program that Node runs with the SDKs for JavaScript."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.modules = node_modules()
+        super().setUpClass()
+
+    def do(self, way, act, **more):
+        return super().do(way, act, environment={"NODE_PATH": self.modules}, **more)
