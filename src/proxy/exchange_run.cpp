@@ -132,11 +132,16 @@ std::string_view ExchangeRun::host_that_is_signed(std::string_view host_field,
     return meant && *meant == origin_ ? host_field : host_;
 }
 
+// While it is full no exchange begins.
+Result<void> ExchangeRun::check_memory() {
+    if (!forwarder_.memory_.is_full()) return {};
+    forwarder_.memory_.note_refusal();
+    return Failure{Errc::memory_exhausted, Side::self};
+}
+
 Task<Result<void>> ExchangeRun::run_attempts() {
-    if (forwarder_.memory_.is_full()) {
-        forwarder_.memory_.note_refusal();
-        co_return Failure{Errc::memory_exhausted, Side::self};
-    }
+    const auto room = check_memory();
+    if (!room) co_return room;
     if (resigned_) {
         const auto made = co_await resigned_->sign(exchange_.head(), body_, signing());
         if (!made) co_return made;

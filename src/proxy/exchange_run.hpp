@@ -33,6 +33,7 @@ public:
 
 private:
     Result<void> prepare();
+    Result<void> check_memory();
     Task<Result<void>> run_attempts();
     Task<Result<void>> attempt();
     Task<Result<void>> acquire();

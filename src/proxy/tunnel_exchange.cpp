@@ -44,10 +44,8 @@ Result<void> ExchangeRun::prepare_connect() {
 }
 
 Task<Result<void>> ExchangeRun::connect() {
-    if (forwarder_.memory_.is_full()) {
-        forwarder_.memory_.note_refusal();
-        co_return Failure{Errc::memory_exhausted, Side::self};
-    }
+    const auto room = check_memory();
+    if (!room) co_return room;
     const TimePoint began = forwarder_.loop_.now();
     TunnelDial dial{forwarder_.loop_, forwarder_.pools_.dialer(), forwarder_.abandoned_dials_};
     dial_ = &dial;
