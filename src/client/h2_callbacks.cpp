@@ -98,8 +98,11 @@ void H2Connection::on_stream_closed(std::int32_t stream,
     // It is nghttp2 that resets malformed requests, those among them whose body is not as long as
     // they say (RFC 9113 §8.1.1).
     if (!was_reset_by_peer) expect_unwanted(stream);
-    const auto code = was_reset_by_peer ? Errc::client_gone : Errc::bad_framing;
-    exchange->closed(Failure{code, Side::client, http::h2_error(error_code)});
+    const auto malformed = exchange->is_running ? Errc::bad_framing : Errc::bad_head;
+    const auto code = was_reset_by_peer ? Errc::client_gone : malformed;
+    const Failure failure{code, Side::client, http::h2_error(error_code)};
+    if (!was_reset_by_peer && !exchange->is_running) exchange->refuse(failure);
+    exchange->closed(failure);
     closed_.push_back(exchange);
 }
 

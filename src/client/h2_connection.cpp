@@ -198,6 +198,11 @@ void H2Connection::let_go(H2Exchange& exchange) noexcept {
     mark_dirty();  // this may be the last one before we leave
 }
 
+void H2Connection::start(H2Exchange& exchange) {
+    exchange.is_running = true;
+    loop_.spawn(serve(exchange));
+}
+
 Task<void> H2Connection::serve(H2Exchange& exchange) {
     if (const auto& refusal = exchange.refusal()) {
         const Failure failure = *refusal;
@@ -223,13 +228,18 @@ void H2Connection::feed(Bytes bytes) {
 // Sees to what nghttp2's callbacks have only recorded.
 void H2Connection::settle() {
     for (H2Exchange* const exchange : begun_) {
-        if (exchange->is_gone()) continue;  // reset at once: it is among those that closed
-        exchange->is_running = true;
-        loop_.spawn(serve(*exchange));
+        // Reset at once: it is among those that closed.
+        if (!exchange->is_gone()) start(*exchange);
     }
     begun_.clear();
     for (H2Exchange* const exchange : closed_) {
-        exchange->is_running ? exchange->tell_gone() : let_go(*exchange);
+        if (exchange->is_running) {
+            exchange->tell_gone();
+        } else if (exchange->refusal()) {
+            start(*exchange);  // nobody to answer, but something to log
+        } else {
+            let_go(*exchange);
+        }
     }
     closed_.clear();
     if (std::exchange(was_notice_answered_, false) && leaving_ == Leaving::announced) leave();

@@ -87,6 +87,7 @@ private:
 
     H2Exchange* open_exchange(std::int32_t stream);
     void let_go(H2Exchange& exchange) noexcept;
+    void start(H2Exchange& exchange);
     Task<void> serve(H2Exchange& exchange);
     void feed(Bytes bytes);
     void settle();

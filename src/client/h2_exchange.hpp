@@ -90,7 +90,9 @@ public:
     void end_head(bool is_end);
     void take_data(Bytes data);
     void take_end();
-    /// Why the request is to be refused, if it is; once its head has ended.
+    /// For what only the HTTP/2 library sees: the request is malformed.
+    void refuse(const Failure& failure) { refusal_ = failure; }
+    /// Why the request is to be refused, if it is; once its head has ended, or its stream.
     [[nodiscard]] const std::optional<Failure>& refusal() const { return refusal_; }
 
     // Lower half: the response

@@ -54,7 +54,8 @@ protected:
     std::optional<test::H2FramePeer> peer;
 };
 
-TEST_F(H2HostileTest, AMalformedRequestIsResetAndNothingElse) {  // RFC 9113 §8.1.1, §8.2, §8.3
+TEST_F(H2HostileTest,
+       AMalformedRequestIsResetAndLoggedAndNothingElse) {  // RFC 9113 §8.1.1, §8.2, §8.3
     const std::string line_feed = std::string{"x\ny"};
     const std::vector<std::pair<std::string_view, std::string>> blocks{
         {"no method", field(":scheme", "http") + field(":path", "/") + field(":authority", "a")},
@@ -90,9 +91,19 @@ TEST_F(H2HostileTest, AMalformedRequestIsResetAndNothingElse) {  // RFC 9113 §8
         EXPECT_EQ(peer->told_goaway(), -1);
         receive(request(3));
         EXPECT_TRUE(is_answered(3));
-        EXPECT_EQ(handler.refused.size(), 0U);
+        ASSERT_EQ(handler.refused.size(), 1U);
+        const auto code = handler.refused[0].code;
+        EXPECT_TRUE(code == Errc::bad_head || code == Errc::bad_framing) << name_of(code);
+        handler.refused.clear();
     }
     EXPECT_EQ(handler.requests.size(), blocks.size());
+}
+
+TEST_F(H2HostileTest, ARequestThatItsClientTookBackAtOnceIsNoRequest) {
+    connect();
+    receive(request(1, h2::end_headers) + h2::rst_stream(1, Error::cancel) + request(3));
+    EXPECT_TRUE(handler.refused.empty());
+    EXPECT_EQ(handler.requests.size(), 1U);
 }
 
 struct Flood {
