@@ -23,7 +23,6 @@ import resource
 import shutil
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 
@@ -32,37 +31,15 @@ os.environ.setdefault("NIKAWA", str(ROOT / "build/release/nikawa"))
 sys.path.insert(0, str(ROOT / "tests/system"))
 sys.dont_write_bytecode = True
 
+import h2c  # noqa: E402
 from harness import Certificates, NameServer, free_port  # noqa: E402
+from loads import FILES, LOADS  # noqa: E402
 from origin import Origin  # noqa: E402
 from proxies import KINDS, ORIGIN_NAME, SESSION_NAMES, Setting  # noqa: E402
 
-UPLOAD_BYTES = 10_000_000
-FILES = {"100k": 100_000, "10m": 10_000_000}
-
-
-def per_request_us(cpu, done):
-    return cpu / done["requests"] * 1e6
-
-
-def per_gb(cpu, done):
-    return cpu / done["bytes"] * 1e9
-
-
-def per_uploaded_gb(cpu, done):
-    return cpu / (done["requests"] * UPLOAD_BYTES) * 1e9
-
-
-# Name: title, path, connections, what goes to wrk, what is made of it.
-LOADS = {
-    "small": ("22 B, keep-alive, us CPU/request", "/22", 32, [], per_request_us),
-    "new": ("22 B, new client connection, us CPU/request", "/22", 32,
-            ["-H", "Connection: close"], per_request_us),
-    "100k": ("100 KB, keep-alive, us CPU/request", "/100k", 32, [], per_request_us),
-    "download": ("10 MB down, CPU s/GB", "/10m", 4, [], per_gb),
-    "upload": ("10 MB up, CPU s/GB", "/sink", 4, [], per_uploaded_gb),
-}
 MEMORY = {
     "clients": "idle client connection, bytes",
+    "h2c clients": "idle client connection of HTTP/2, bytes",
     "sessions": "idle origin session, bytes",
 }
 
@@ -99,39 +76,37 @@ class Bench:
         self.origin.close()
         self.names.close()
 
-    def wrk(self, proxy, load, seconds):
-        _, path, connections, options, _ = LOADS[load]
-        environment = {**os.environ, **({"UPLOAD": str(UPLOAD_BYTES)} if load == "upload" else {})}
-        done = subprocess.run(
-            [*self.load_pin, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
-             "-s", ROOT / "bench/report.lua", "-H", "Host: " + proxy.host(ORIGIN_NAME), *options,
-             f"http://127.0.0.1:{proxy.port}{path}"],
-            capture_output=True, text=True, env=environment)
-        if done.returncode != 0:
-            raise RuntimeError(f"wrk against {proxy.name}: {done.stdout}{done.stderr}")
-        return json.loads(done.stdout.splitlines()[-1])
-
-    def measure_load(self, proxy, load, seconds):
+    def measure_load(self, proxy, name, seconds):
+        load = LOADS[name]
+        if not load.suits(proxy):
+            return
         before = proxy.cpu_seconds()
-        done = self.wrk(proxy, load, seconds)
+        done = load.run(proxy, seconds, self.load_pin)
         cpu = proxy.cpu_seconds() - before
         if done["requests"] == 0:
-            raise RuntimeError(f"{proxy.name}: no answer to {load}: {done}")
-        self.results[proxy.name].setdefault(load, []).append(
-            {**done, "cpu_seconds": cpu, "figure": LOADS[load][4](cpu, done)})
+            raise RuntimeError(f"{proxy.name}: no answer to {name}: {done}")
+        self.results[proxy.name].setdefault(name, []).append(
+            {**done, "cpu_seconds": cpu, "figure": load.figure(cpu, done)})
 
     def measure_memory(self, proxy, what):
-        figure = self.client_memory(proxy) if what == "clients" else self.session_memory(proxy)
+        measure = {
+            "clients": lambda: self.client_memory(
+                proxy, lambda: exchange(proxy, ORIGIN_NAME)),
+            "h2c clients": lambda: self.client_memory(
+                proxy, lambda: h2c.exchange(proxy.h2c_port, proxy.host(ORIGIN_NAME), "/22")),
+            "sessions": lambda: self.session_memory(proxy),
+        }
+        figure = measure[what]()
         self.results[proxy.name].setdefault(what, []).append({"figure": figure, "errors": 0})
 
-    def client_memory(self, proxy):
+    def client_memory(self, proxy, connect):
         """The slope between a few and many idle connections, each after one exchange."""
         few, many = (1000, 3000) if self.arguments.quick else (1000, 6000)
         clients = []
         try:
             for count in (few, many):
                 while len(clients) < count:
-                    clients.append(exchange(proxy, ORIGIN_NAME))
+                    clients.append(connect())
                 if count == few:
                     before = proxy.memory()
             return (proxy.memory() - before) / (many - few)
@@ -168,7 +143,7 @@ class Bench:
             return
         self.start()
         for proxy in self.proxies:
-            self.wrk(proxy, "small", 1)
+            LOADS["small"].run(proxy, 1, self.load_pin)
         for number in range(arguments.rounds):
             for load in loads:
                 say(f"round {number + 1} of {arguments.rounds}: {load}")
@@ -204,7 +179,7 @@ def formatted(value):
 
 
 def table(results, only):
-    titles = {**{name: load[0] for name, load in LOADS.items()}, **MEMORY}
+    titles = {**{name: load.title for name, load in LOADS.items()}, **MEMORY}
     columns = list(results)
     lines = ["| | " + " | ".join(columns) + " | nikawa to the best peer |",
              "|---|" + "---:|" * (len(columns) + 1)]
@@ -213,6 +188,9 @@ def table(results, only):
             continue
         cells, ours, peers = [], [], []
         for column in columns:
+            if name not in results[column]:
+                cells.append("-")
+                continue
             value, has_errors = summary(results[column][name])
             cells.append(formatted(value) + ("!" if has_errors else ""))
             (ours if column.startswith("nikawa") else peers).append(value)

@@ -6,7 +6,11 @@ import functools
 import pathlib
 import re
 import subprocess
+import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests/clients"))
+
+from sigv4 import Credential  # noqa: E402
 from harness import NIKAWA, accepts, free_port, run_nikawa, spawn, wait_until
 
 ORIGIN_NAME = "origin.test"
@@ -35,7 +39,8 @@ class Proxy:
         self.directory = setting.directory / self.name.replace(" ", "-")
         self.directory.mkdir()
         self.origin_port = setting.origin_ports[protocol]
-        self.port = free_port()
+        self.port = self.h2c_port = free_port()  # the latter for HTTP/2 without TLS
+        self.credential = None  # by which it signs anew what AWS SDKs have signed
 
     def start(self):
         with open(self.directory / "stdout", "wb") as out, \
@@ -106,12 +111,27 @@ class Nikawa(Proxy):
     program = NIKAWA
     version_option = ("--version",)
 
+    def __init__(self, setting, protocol):
+        super().__init__(setting, protocol)
+        if nikawa_knows("--aws-credentials"):
+            self.credential = Credential("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+
+    def keys(self):
+        """The file of AWS keys, for root alone."""
+        file = self.write("aws", f"""[default]
+aws_access_key_id = {self.credential.access_key}
+aws_secret_access_key = {self.credential.secret}
+""")
+        file.chmod(0o600)
+        return file
+
     def command(self):
         knows_rules = nikawa_knows("--allow-target")
         return [self.program, "--listen", "127.0.0.1", "--port", self.port,
                 *(["--allow-target", "loopback"] if knows_rules else []),
                 "--ca-file", self.setting.ca, "--resolver", self.setting.resolver,
                 "--access-log-dir", self.directory, "--client-idle-timeout", "1h",
+                *(["--aws-credentials", self.keys()] if self.credential else []),
                 *(["--no-http2"] if self.protocol == "h1" else [])]
 
     def host(self, name):
@@ -191,6 +211,10 @@ class Nginx(Proxy):
     program = "nginx"
     version_option = ("-v",)
 
+    def __init__(self, setting, protocol):
+        super().__init__(setting, protocol)
+        self.h2c_port = free_port()  # this one knows either protocol on a port, not both
+
     def command(self):
         temporary = "\n".join(f"{kind}_temp_path {self.directory}/{kind};" for kind in
                               ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -233,6 +257,7 @@ http {{
     }}
     server {{
         listen 127.0.0.1:{self.port}{parameter};
+        listen 127.0.0.1:{self.h2c_port}{parameter} http2;
         server_name {name};
         location / {{
             proxy_pass https://{name};
