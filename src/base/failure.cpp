@@ -68,6 +68,8 @@ constexpr Words words(Errc code) {
                     "the origin ended the session before it acted on the request"};
         case Errc::stream_declined:
             return {"stream_declined", "the origin declined the request without acting on it"};
+        case Errc::http_1_1_required:
+            return {"http_1_1_required", "the origin takes the request over HTTP/1.1 only"};
         case Errc::stream_reset: return {"stream_reset", "the origin reset the stream"};
         case Errc::path_in_doubt:
             return {"path_in_doubt", "the path to the origin has gone silent"};

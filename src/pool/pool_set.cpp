@@ -25,7 +25,10 @@ std::size_t PoolSet::hash_of(const http::Origin& origin) {
 
 OriginPool& PoolSet::pool_of(const http::Origin& origin, SessionKind kind) {
     const auto found = pools_.find(KeyView{origin, kind});
-    if (found != pools_.end()) return *found->second;
+    if (found != pools_.end()) {
+        const bool is_right = kind == SessionKind::http_1_1 || !found->second->needs_http_1_1();
+        return is_right ? *found->second : pool_of(origin, SessionKind::http_1_1);
+    }
     if (pools_.empty()) upkeep_.arm(Deadline::after(loop_.now(), upkeep_interval));
     auto pool = std::make_unique<OriginPool>(loop_, origin, factory_, limits_, kind);
     if (closed_) pool->close();
@@ -39,6 +42,11 @@ OriginPool& PoolSet::pool_for_upgrade(const http::Origin& origin) {
     const auto protocol = is_known ? *found->second->protocol() : net::Protocol::http_2;
     return protocol == net::Protocol::http_1_1 ? *found->second
                                                : pool_of(origin, SessionKind::http_1_1);
+}
+
+void PoolSet::require_http_1_1(const http::Origin& origin) {
+    const auto found = pools_.find(KeyView{origin, SessionKind::any});
+    if (found != pools_.end()) found->second->note_http_1_1_required();
 }
 
 void PoolSet::restore(const std::vector<RememberedOrigin>& remembered) {

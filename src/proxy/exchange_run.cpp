@@ -165,6 +165,9 @@ Task<Result<void>> ExchangeRun::run_attempts() {
             .response_begun = final_head_received_ || stream_.lease->has_response_begun(),
             .request_is_whole = body_.is_whole(),
             .attempts = record_.attempts};
+        if (failed.failure.code == Errc::http_1_1_required) {
+            forwarder_.pools_.require_http_1_1(origin_);
+        }
         if (!may_resend(failed)) co_return done;
         if (!pool().try_retry(failed.failure.code, retry_cost(failed))) co_return done;
     }

@@ -20,6 +20,7 @@ bool may_resend(const FailedAttempt& attempt) {
     if (!attempt.request_is_whole || attempt.response_begun) return false;
     switch (attempt.failure.code) {
         case Errc::stream_declined:
+        case Errc::http_1_1_required:
         case Errc::stream_refused: return attempt.attempts < most_attempts;
         case Errc::tls_failed:  // behind the handshake
         case Errc::peer_closed:
@@ -30,7 +31,8 @@ bool may_resend(const FailedAttempt& attempt) {
 }
 
 pool::RetryCost retry_cost(const FailedAttempt& attempt) {
-    const bool is_sent_back = attempt.failure.code == Errc::stream_refused;
+    const auto code = attempt.failure.code;
+    const bool is_sent_back = code == Errc::stream_refused || code == Errc::http_1_1_required;
     return is_sent_back && attempt.attempts == 1 ? pool::RetryCost::free : pool::RetryCost::counted;
 }
 

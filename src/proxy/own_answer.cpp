@@ -109,6 +109,8 @@ constexpr Verdict verdict(Errc code) {
         case Errc::stream_reset:
         case Errc::path_in_doubt:
         case Errc::peer_closed: return {502, "connection_terminated", try_again};
+        case Errc::http_1_1_required:
+            return {502, "http_protocol_error", "Send it again: it will go over HTTP/1.1."};
         case Errc::malformed: return {502, "http_protocol_error", try_again};
         case Errc::response_head_too_large:
             return {502, "http_response_header_section_size", "Look at the origin."};

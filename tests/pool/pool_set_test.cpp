@@ -195,6 +195,16 @@ TEST_F(PoolSetTest, UpgradesShareThePoolOfAnOriginOfHttp11) {
     EXPECT_EQ(&set.pool_for_upgrade(secure_origin), &set.pool_of(secure_origin));
 }
 
+TEST_F(PoolSetTest, AnOriginThatWantsHttp11GetsItForAllRequests) {
+    set.require_http_1_1(secure_origin);  // of one that is not known any more
+    auto& first = set.pool_of(secure_origin);
+    EXPECT_NE(&first, &set.pool_of(secure_origin, SessionKind::http_1_1));
+    set.require_http_1_1(secure_origin);
+    auto& pool = set.pool_of(secure_origin);
+    EXPECT_EQ(&pool, &set.pool_of(secure_origin, SessionKind::http_1_1));
+    EXPECT_EQ(&set.pool_for_upgrade(secure_origin), &pool);
+}
+
 TEST_F(PoolSetTest, AfterItsCloseItGivesOutNothing) {
     auto& pool = set.pool_of(plain_origin);
     Asking waiter{loop, pool};

@@ -8,6 +8,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 constexpr std::uint32_t refused_stream = 7;  // RFC 9113 §7
+constexpr std::uint32_t http_1_1_required = 13;
 constexpr std::string_view chunked = "Transfer-Encoding: chunked\r\n";
 
 // What is sent again, unseen by the client, and what is not.
@@ -164,6 +165,32 @@ TEST_F(ForwarderRetryTest, RepeatsAStreamedBodyThatTheOriginDidNotTake) {
     next.reply(1, "200", "two");
     client.expect_head("HTTP/1.1 200 OK").expect("two");
     EXPECT_TRUE(client.finished());
+}
+
+TEST_F(ForwarderRetryTest, RepeatsOverHttp11WhatTheOriginWantsThatWay) {  // RFC 9113 §7
+    for (const bool by_go_away : {false, true}) {
+        SCOPED_TRACE(by_go_away ? "GOAWAY" : "RST_STREAM");
+        const std::string host = by_go_away ? "b.example" : "a.example";
+        const auto post = [&](std::string_view path) {
+            return "POST " + std::string{path} + " HTTP/1.1\r\nHost: " + host +
+                   ".ccnproxy-https\r\nContent-Length: 3\r\n\r\none";
+        };
+        auto& origin = dialer.connect_h2();
+        auto& next = dialer.connect_h1();
+        auto& client = connect();
+        client.send(post("/a"));
+        loop.run();
+        by_go_away ? origin.go_away(0, http_1_1_required) : origin.reset(1, http_1_1_required);
+        next.expect_head("POST /a HTTP/1.1\r\n").expect("one").send(response("200 OK", "two"));
+        client.expect_head("HTTP/1.1 200 OK").expect("two");
+        EXPECT_TRUE(client.finished());
+        EXPECT_EQ(dialer.last_mode, net::DialMode::http_1_1);
+
+        next.expect_head("POST /b HTTP/1.1\r\n").expect("one").send(response("200 OK", "two"));
+        client.send(post("/b")).expect_head("HTTP/1.1 200 OK").expect("two");
+        EXPECT_TRUE(client.finished());
+        EXPECT_EQ(origin.requests().size(), 1U) << "it is not asked twice";
+    }
 }
 
 TEST_F(ForwarderRetryTest, DoesNotRepeatABodyThatWasTooLongToKeep) {

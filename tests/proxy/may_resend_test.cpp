@@ -47,6 +47,9 @@ TEST(MayResend, FollowsTheTable) {
         {"POST", Errc::stream_refused, reused, silent, gone, 1, false},
         {"POST", Errc::stream_declined, reused, silent, whole, 2, true},
         {"POST", Errc::stream_declined, reused, silent, whole, 3, false},
+        {"POST", Errc::http_1_1_required, reused, silent, whole, 1, true},
+        {"POST", Errc::http_1_1_required, reused, silent, whole, 3, false},
+        {"POST", Errc::http_1_1_required, reused, silent, gone, 1, false},
         // The keep-alive race: RFC 9112 §9.3.1.
         {"GET", Errc::peer_closed, reused, silent, whole, 1, true},
         {"PUT", Errc::peer_closed, reused, silent, whole, 1, true},
@@ -90,6 +93,8 @@ TEST(RetryCost, OnlyWhatTheOriginSendsBackIsFreeAndOnlyOnce) {
     const Row rows[] = {
         {Errc::stream_refused, 1, pool::RetryCost::free},
         {Errc::stream_refused, 2, pool::RetryCost::counted},
+        {Errc::http_1_1_required, 1, pool::RetryCost::free},
+        {Errc::http_1_1_required, 2, pool::RetryCost::counted},
         {Errc::stream_declined, 1, pool::RetryCost::counted},
         {Errc::peer_closed, 1, pool::RetryCost::counted},
         {Errc::tls_failed, 1, pool::RetryCost::counted},

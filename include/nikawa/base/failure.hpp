@@ -44,6 +44,7 @@ enum class Errc : std::uint8_t {
     tls_timed_out,
     stream_refused,
     stream_declined,
+    http_1_1_required,
     stream_reset,
     path_in_doubt,
     peer_closed,

@@ -46,12 +46,13 @@ public:
     virtual Task<Result<void>> finish_body(const http::FieldBlock& trailers) = 0;
 
     /// The next response head: interim ones (1xx) first, each by a call of its own, then the final
-    /// one; a 101, which only a request with an Upgrade may bring, is final. It lives in the stream until the next call or the stream's end, and is the caller's to
-    /// rewrite.
-    /// Errors: peer_closed, stream_reset, malformed, response_head_too_large,
-    /// response_head_timed_out, abandoned; path_in_doubt (the stream goes on, and so may the call:
-    /// see `OriginSession::doubt()`); stream_refused when the origin has certainly not acted
-    /// on the request and it may be sent again (RFC 9113 §8.7).
+    /// one; a 101, which only a request with an Upgrade may bring, is final. It lives in the stream
+    /// until the next call or the stream's end, and is the caller's to rewrite. Errors:
+    /// peer_closed, stream_reset, malformed, response_head_too_large, response_head_timed_out,
+    /// abandoned; path_in_doubt (the stream goes on, and so may the call: see
+    /// `OriginSession::doubt()`); stream_refused and stream_declined when the origin has certainly
+    /// not acted on the request and it may be sent again (RFC 9113 §8.7), http_1_1_required when it
+    /// may over HTTP/1.1.
     virtual Task<Result<http::ResponseHead*>> receive_head() = 0;
 
     /// How the body of the final response ends.

@@ -81,6 +81,7 @@ private:
 /// What was learned of an origin and survives its sessions.
 struct OriginFacts {
     std::optional<net::Protocol> protocol;
+    bool needs_http_1_1 = false;  ///< it speaks HTTP/2 and has asked for the other (RFC 9113 §7)
     RoundTrip round_trip;
     Duration dial_time{};  ///< what a dial takes from name to TLS, smoothed; zero: unknown
     IdleLimit idle_limit;

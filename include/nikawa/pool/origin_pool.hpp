@@ -163,6 +163,10 @@ public:
     /// What its sessions speak, by the last one that was made.
     [[nodiscard]] std::optional<net::Protocol> protocol() const { return facts_.protocol; }
 
+    /// Whether the origin wants HTTP/1.1 although it speaks HTTP/2, and that it does.
+    [[nodiscard]] bool needs_http_1_1() const { return facts_.needs_http_1_1; }
+    void note_http_1_1_required() { facts_.needs_http_1_1 = true; }
+
     [[nodiscard]] PoolCounts counts() const;
     [[nodiscard]] OriginStatus status() const;
     [[nodiscard]] RememberedOrigin remember() const;

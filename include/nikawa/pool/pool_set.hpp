@@ -9,7 +9,7 @@
 namespace nikawa::pool {
 
 /// The pools of a shard, one for each origin in use or kept warm; for one that prefers HTTP/2 and
-/// is asked for upgrades there is a second, of HTTP/1.1 sessions.
+/// is asked for upgrades, or wants HTTP/1.1 after all, there is a second, of HTTP/1.1 sessions.
 class PoolSet final : private loop::Expirable {
 public:
     /// All that is given outlives the set.
@@ -22,6 +22,10 @@ public:
     /// The same for a request that asks for an upgrade: the pool of all other requests where that
     /// is known to have HTTP/1.1 sessions, else one that has no others.
     OriginPool& pool_for_upgrade(const http::Origin& origin);
+
+    /// The origin has answered HTTP_1_1_REQUIRED (RFC 9113 §7): as long as it is remembered all its
+    /// requests get sessions of HTTP/1.1.
+    void require_http_1_1(const http::Origin& origin);
 
     /// What makes the connections.
     [[nodiscard]] net::Dialer& dialer() const { return factory_.dialer(); }

@@ -25,15 +25,16 @@ bool is_idempotent(std::string_view method);
 bool is_safe(std::string_view method);
 
 /// Whether the same request may be sent again on another stream: when the origin has certainly not
-/// acted on it (RFC 9113 §8.7), any request, at most twice; when a session that had been idle
-/// turned out to be closed, an idempotent one, once (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
+/// acted on it (RFC 9113 §8.7, or HTTP_1_1_REQUIRED), any request, at most twice; when a session
+/// that had been idle turned out to be closed, an idempotent one, once (RFC 9110 §9.2.2, RFC 9112
+/// §9.3.1).
 bool may_resend(const FailedAttempt& attempt);
 
 /// What that costs of the origin's budget. Free is the first time that a session ends before the
-/// origin acted on the request: it does so to all that are under way when it restarts, none of
-/// which may be lost, and nothing comes of it but one more attempt for each. A second time, a
-/// request that a living session declined, and whatever the origin may have worked on, is how a
-/// storm begins.
+/// origin acted on the request: it does so to all that are under way when it restarts, or wants
+/// HTTP/1.1, none of which may be lost, and nothing comes of it but one more attempt for each. A
+/// second time, a request that a living session declined, and whatever the origin may have worked
+/// on, is how a storm begins.
 pool::RetryCost retry_cost(const FailedAttempt& attempt);
 
 }  // namespace nikawa::proxy
