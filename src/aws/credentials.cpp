@@ -44,13 +44,24 @@ public:
     }
 
     bool end_profile() {
-        if (!profile_.access_key_id.empty() && profile_.secret_access_key.empty()) {
-            line_ = id_line_;
-            return fails("a profile with aws_access_key_id but no aws_secret_access_key");
+        const bool has_id = !profile_.access_key_id.empty();
+        const bool has_secret = !profile_.secret_access_key.empty();
+        if (has_id != has_secret) {
+            line_ = key_line_;
+            return fails(has_id ? "a profile with aws_access_key_id but no aws_secret_access_key"
+                                : "a profile with aws_secret_access_key but no aws_access_key_id");
         }
-        if (!profile_.access_key_id.empty()) credentials_.add(std::move(profile_));
+        if (has_id) credentials_.add(std::move(profile_));
         profile_ = {};
         return true;
+    }
+
+    // Nobody names a file to have no keys: it is one that is just being written, or another.
+    bool end() {
+        if (!end_profile()) return false;
+        if (credentials_.size() > 0) return true;
+        line_ = 0;
+        return fails("holds no profile with aws_access_key_id and aws_secret_access_key");
     }
 
     [[nodiscard]] CredentialsProblem problem() const { return {line_, problem_}; }
@@ -78,7 +89,7 @@ private:
             return fails("a key, secret or token with blanks or quotes in it");
         }
         *setting = value;
-        if (setting == &profile_.access_key_id) id_line_ = line_;
+        if (setting != &profile_.session_token) key_line_ = line_;
         return true;
     }
 
@@ -101,7 +112,7 @@ private:
     bool has_setting_ = false;        // in this profile
     bool is_ours_ = false;            // the last setting
     std::size_t setting_indent_ = 0;  // of the last setting
-    std::size_t id_line_ = 0;         // of the profile's key
+    std::size_t key_line_ = 0;        // of the profile's id or secret
     std::size_t line_ = 0;
     std::string problem_;
 };
@@ -127,7 +138,7 @@ std::variant<Credentials, CredentialsProblem> parse_credentials_file(std::string
         if (!reader.take(text.substr(0, end))) return reader.problem();
         text = end == text.npos ? std::string_view{} : text.substr(end + 1);
     }
-    if (!reader.end_profile()) return reader.problem();
+    if (!reader.end()) return reader.problem();
     return reader.credentials();
 }
 

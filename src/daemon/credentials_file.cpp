@@ -85,6 +85,7 @@ std::variant<aws::Credentials, std::string> read_credentials_file(const std::str
     }
     auto parsed = aws::parse_credentials_file(text);
     if (const auto* const problem = std::get_if<aws::CredentialsProblem>(&parsed)) {
+        if (problem->line == 0) return problem->text;
         return "line " + std::to_string(problem->line) + ": " + problem->text;
     }
     return std::get<aws::Credentials>(std::move(parsed));

@@ -31,9 +31,6 @@ TEST(CredentialsFile, IsReadAsTheAwsToolsReadIt) {
         std::string_view text;
         Found found;
     } rows[] = {
-        {"", {}},
-        {"\n# nothing\n\n", {}},
-        {"[default]\n", {}},
         {"[default]\naws_access_key_id = A\naws_secret_access_key = s/+=\n", {"A:s/+=:"}},
         {"[default]\r\naws_access_key_id=A\r\naws_secret_access_key=s\r\n", {"A:s:"}},
         {"\xef\xbb\xbf[default]\naws_access_key_id=A\naws_secret_access_key=s", {"A:s:"}},
@@ -55,12 +52,26 @@ TEST(CredentialsFile, IsReadAsTheAwsToolsReadIt) {
          "[y]\naws_access_key_id=A\naws_secret_access_key=u\n",
          {"A:u:"}},
         // As `aws configure` leaves it where nothing was typed.
-        {"[x]\naws_access_key_id = \naws_secret_access_key = \n", {}},
-        {"[x]\naws_secret_access_key = s\n", {}},
+        {"[x]\naws_access_key_id = \naws_secret_access_key = \n"
+         "[y]\naws_access_key_id=A\naws_secret_access_key=s\n",
+         {"A:s:"}},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.text);
         EXPECT_EQ(keys_in(row.text, {"A", "B"}), row.found);
+    }
+}
+
+TEST(CredentialsFile, HasAKey) {
+    for (const std::string_view text : {"",
+                                        "\n# nothing\n\n",
+                                        "[default]\n",
+                                        "[x]\naws_acess_key_id = A\n",
+                                        "[x]\naws_access_key_id = \naws_secret_access_key = \n",
+                                        "[x]\nrole_arn = r\n"}) {
+        EXPECT_EQ(keys_in(text, {}),
+                  Found{"0: holds no profile with aws_access_key_id and aws_secret_access_key"})
+            << text;
     }
 }
 
@@ -73,6 +84,8 @@ TEST(CredentialsFile, SaysWhatIsWrongAndWhereWithoutTheSecret) {
          "3: a profile with aws_access_key_id but no aws_secret_access_key"},
         {"[x]\naws_access_key_id=A\n",
          "2: a profile with aws_access_key_id but no aws_secret_access_key"},
+        {"[x]\naws_acess_key_id=A\naws_secret_access_key=s\n[y]\n",
+         "3: a profile with aws_secret_access_key but no aws_access_key_id"},
         {"aws_access_key_id=A\n", "1: a setting before the first [profile]"},
         {"[x\n", "1: a [profile] without its ]"},
         {"[x]\nhello\n", "2: neither a [profile] nor a setting"},

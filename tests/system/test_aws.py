@@ -281,8 +281,10 @@ class AwsTest(SystemTest):
         self.assertIn("error", boto("s3", "list_objects_v2", endpoint, key=OTHER_KEY,
                                     Bucket="bucket"))
         both = profile("default", KEY) + profile("other", OTHER_KEY)
-        for mode, said in ((0o600, "2 keys"), (0o644, "the keys read before stay")):
-            self.credentials(both if mode == 0o600 else "", mode)
+        for content, mode, said in ((both, 0o600, "2 keys"),
+                                    ("", 0o600, "holds no profile"),
+                                    (both, 0o644, "must not be open to its group or others")):
+            self.credentials(content, mode)
             nikawa.process.send_signal(signal.SIGHUP)
             nikawa.stderr.wait(lambda lines: any(said in line for line in lines), said)
             for key in (KEY, OTHER_KEY):
@@ -291,7 +293,8 @@ class AwsTest(SystemTest):
     def test_a_file_that_others_may_read_prevents_the_start(self):
         text = profile("default", KEY)
         for content, mode, said in ((text, 0o644, "chmod 600"), (text, 0o640, "chmod 600"),
-                                    ("[default\n", 0o600, "line 1")):
+                                    ("[default\n", 0o600, "line 1"),
+                                    ("[default]\n", 0o600, "holds no profile")):
             path = self.credentials(content, mode)
             for check in ((), ("--check",)):
                 done = run_nikawa("--port", 0, "--aws-credentials", path, *check)

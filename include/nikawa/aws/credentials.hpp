@@ -37,13 +37,13 @@ private:
 
 /// What is wrong with a file, in words without any secret.
 struct CredentialsProblem {
-    std::size_t line;
+    std::size_t line;  ///< 0: the whole file
     std::string text;
 };
 
 /// All profiles of a file in the AWS shared credentials format: sections `[name]` with
 /// aws_access_key_id, aws_secret_access_key and aws_session_token; other settings are passed over,
-/// and profiles that hold no key, too.
+/// and profiles that hold no key, too. A file without any key is a problem.
 std::variant<Credentials, CredentialsProblem> parse_credentials_file(std::string_view text);
 
 /// The credential in the answer of a metadata endpoint of EC2 or ECS (JSON: AccessKeyId,
