@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "admin/stats_json.hpp"
+#include "nikawa/http/date_field.hpp"
 
 namespace nikawa::admin {
 namespace {
@@ -31,11 +32,6 @@ std::string_view host_of(const http::RequestHead& head) {
 
 }  // namespace
 
-struct StatsPages::Answer {
-    http::ResponseHead head;
-    std::string body;
-};
-
 StatsPages::StatsPages(loop::Loop& loop,
                        const StatsPagesSettings& settings,
                        const StatsReporter& stats,
@@ -55,7 +51,10 @@ StatsPages::StatsPages(loop::Loop& loop,
 Task<void> StatsPages::handle(client::ClientExchange& exchange) {
     const auto page = page_of(exchange.head().target);
     if (!page || !is_for_us(exchange.head())) return next_.handle(exchange);
-    return answer(exchange, *page);
+    static constexpr Failure bad_method{Errc::bad_method, Side::client};  // is looked at later
+    const auto& method = exchange.head().method;
+    if (method == "GET" || method == "HEAD") return answer(exchange, *page);
+    return refuse(exchange, bad_method);
 }
 
 Task<void> StatsPages::refuse(client::ClientExchange& exchange, const Failure& failure) {
@@ -78,13 +77,18 @@ bool StatsPages::is_for_us(const http::RequestHead& head) const {
 Task<void> StatsPages::answer(client::ClientExchange& exchange, Page page) {
     const auto& head = exchange.head();
     telemetry::ExchangeRecord record{.time = wall_clock_()};
-    const Answer answer = answer_to(head, page);
-    record.status = answer.head.status;
-    http::BodyFraming framing = http::Sized{answer.body.size()};
+    const std::string body = body_of(page, head.target);
+    http::ResponseHead response;
+    response.status = record.status = 200;
+    response.fields.add("Content-Type", "application/json");
+    response.fields.add("Cache-Control", "no-store");
+    response.fields.add("Content-Length", std::to_string(body.size()));
+    http::add_date(response.fields, record.time);
+    http::BodyFraming framing = http::Sized{body.size()};
     if (head.method == "HEAD") framing = http::NoBody{};
-    exchange.begin_response(answer.head, framing);
+    exchange.begin_response(response, framing);
     static const http::FieldBlock no_trailers;
-    const auto sent = co_await exchange.finish_response(answer.body, no_trailers);
+    const auto sent = co_await exchange.finish_response(body, no_trailers);
     if (!sent) {
         record.status = 499;
         record.failure = sent.error();
@@ -98,24 +102,6 @@ Task<void> StatsPages::answer(client::ClientExchange& exchange, Page page) {
     record.response_bytes = exchange.response_bytes();
     record.total = loop_.now() - exchange.started_at();
     log_.write(record);
-}
-
-StatsPages::Answer StatsPages::answer_to(const http::RequestHead& head, Page page) const {
-    Answer answer;
-    auto& fields = answer.head.fields;
-    if (head.method == "GET" || head.method == "HEAD") {
-        answer.head.status = 200;
-        answer.body = body_of(page, head.target);
-        fields.add("Content-Type", "application/json");
-        fields.add("Cache-Control", "no-store");
-    } else {
-        answer.head.status = 405;
-        answer.body = "405 Method Not Allowed: statistics are only to be read.\n";
-        fields.add("Content-Type", "text/plain; charset=utf-8");
-        fields.add("Allow", "GET, HEAD");
-    }
-    fields.add("Content-Length", std::to_string(answer.body.size()));
-    return answer;
 }
 
 std::string StatsPages::body_of(Page page, std::string_view target) const {

@@ -14,6 +14,7 @@ constexpr Words words(Errc code) {
         case Errc::bad_framing:
             return {"bad_framing", "the length of the request body is ambiguous"};
         case Errc::bad_host: return {"bad_host", "the Host does not name an origin"};
+        case Errc::bad_method: return {"bad_method", "statistics are only to be read"};
         case Errc::bad_version:
             return {"bad_version", "the request's version of HTTP is none that is spoken here"};
         case Errc::bad_expectation:
@@ -45,6 +46,8 @@ constexpr Words words(Errc code) {
         case Errc::memory_exhausted:
             return {"memory_exhausted", "the proxy holds as many body bytes as it may"};
         case Errc::client_gone: return {"client_gone", "the client closed its connection"};
+        case Errc::connection_error:
+            return {"connection_error", "the client broke the rules of HTTP/2"};
         case Errc::pool_full: return {"pool_full", "too many requests are waiting for this origin"};
         case Errc::pool_closed: return {"pool_closed", "the proxy is shutting down"};
         case Errc::origin_failing:

@@ -160,7 +160,7 @@ Task<void> ClientConnection::Impl::run() {
     } while (stays_ && !is_draining_);
 
     if (phase_ == Phase::exchange && writer_.is_complete() && may_still_send()) {
-        co_await linger(*stream_, inactivity_, loop_.now());
+        co_await linger(loop_, *stream_, inactivity_);
     }
     stream_->close();
 }

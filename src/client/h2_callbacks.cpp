@@ -13,6 +13,9 @@ int reset_with(nghttp2_session* session, std::int32_t stream, std::uint32_t code
 }  // namespace
 
 void H2Connection::on_frame_sent(const nghttp2_frame& frame) noexcept {
+    if (frame.hd.type == NGHTTP2_GOAWAY && frame.goaway.error_code != NGHTTP2_NO_ERROR) {
+        note_error(frame.goaway.error_code);
+    }
     const bool is_of_message = frame.hd.type == NGHTTP2_HEADERS || frame.hd.type == NGHTTP2_DATA;
     if (!is_of_message || (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return;
     guard_.earn(http::FrameAllowance::of_answer);
@@ -101,7 +104,6 @@ void H2Connection::on_stream_closed(std::int32_t stream,
     const auto malformed = exchange->is_running ? Errc::bad_framing : Errc::bad_head;
     const auto code = was_reset_by_peer ? Errc::client_gone : malformed;
     const Failure failure{code, Side::client, http::h2_error(error_code)};
-    if (!was_reset_by_peer && !exchange->is_running) exchange->refuse(failure);
     exchange->closed(failure);
     closed_.push_back(exchange);
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "client/lingering.hpp"
+#include "nikawa/http/h2_error.hpp"
 
 namespace nikawa::client {
 namespace {
@@ -20,7 +21,8 @@ constexpr std::int32_t connection_window = 16 * 1024 * 1024;
 constexpr std::size_t read_capacity = 8 * 1024;
 constexpr std::size_t largest_read_capacity = 64 * 1024;
 
-constexpr Failure gone{Errc::client_gone, Side::client};
+// The library ends a connection for a larger field, and for the frames that more would come in.
+constexpr std::size_t largest_head = 64 * 1024;
 
 constexpr std::uint32_t error_of(Reset why) {
     switch (why) {
@@ -74,8 +76,9 @@ H2Connection::H2Connection(const Parts& parts)
         nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.max_streams},
         nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
                                static_cast<std::uint32_t>(limits_.first_stream_window)},
-        nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
-                               static_cast<std::uint32_t>(limits_.head.head_bytes)},
+        nghttp2_settings_entry{
+            NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
+            static_cast<std::uint32_t>(std::min(limits_.head.head_bytes, largest_head))},
     };
     nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, settings.data(), settings.size());
     nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0, connection_window);
@@ -105,7 +108,7 @@ Task<void> H2Connection::run(net::ReadBuffer buffer) {
                 continue;
             }
         } else if (got.state != State::would_block) {
-            cut({gone.code, gone.side, got.error});
+            cut({Errc::client_gone, Side::client, got.error});
             break;
         }
         if (is_over_) break;
@@ -114,8 +117,8 @@ Task<void> H2Connection::run(net::ReadBuffer buffer) {
         heed_time();
     }
     note_idle(false);
-    lose_all(gone);
-    if (!is_cut_) co_await linger(stream_, inactivity_, loop_.now());
+    lose_all(end_);
+    if (!is_cut_) co_await linger(loop_, stream_, inactivity_);
     stream_.close();
     while (!live_.empty() || is_waiting_for_room_) co_await wind_down_.wait();
 }
@@ -149,6 +152,7 @@ void H2Connection::heed_time() {
     if (is_over_ || !inactivity_.is_input_overdue()) return;
     if (loop_.now() >= input_deadline_.at()) {
         inactivity_.expect_input_by(Deadline::none());
+        if (head_stream_ != 0) end_ = {Errc::head_timed_out, Side::client};
         return terminate(NGHTTP2_NO_ERROR);
     }
     release_memory();
@@ -233,13 +237,8 @@ void H2Connection::settle() {
     }
     begun_.clear();
     for (H2Exchange* const exchange : closed_) {
-        if (exchange->is_running) {
-            exchange->tell_gone();
-        } else if (exchange->refusal()) {
-            start(*exchange);  // nobody to answer, but something to log
-        } else {
-            let_go(*exchange);
-        }
+        // Nobody to answer, but something to log.
+        exchange->is_running ? exchange->tell_gone() : start(*exchange);
     }
     closed_.clear();
     if (std::exchange(was_notice_answered_, false) && leaving_ == Leaving::announced) leave();
@@ -351,13 +350,18 @@ void H2Connection::drain() noexcept {
     mark_dirty();
 }
 
-void H2Connection::close() noexcept { cut(gone); }
+void H2Connection::close() noexcept { cut({Errc::client_gone, Side::client}); }
+
+void H2Connection::note_error(std::uint32_t error) noexcept {
+    end_ = {Errc::connection_error, Side::client, http::h2_error(error)};
+}
 
 // GOAWAY, and then there is nothing more to say, or to hear.
 void H2Connection::terminate(std::uint32_t error) noexcept {
     is_terminated_ = true;
+    if (error != NGHTTP2_NO_ERROR) note_error(error);
     nghttp2_session_terminate_session(session_.get(), error);
-    if (is_blocked_) return cut(gone);
+    if (is_blocked_) return cut(end_);
     mark_dirty();
 }
 
@@ -369,13 +373,16 @@ void H2Connection::cut(const Failure& why) noexcept {
     lose_all(why);
 }
 
-// To whoever serves an exchange it is as if the client had hung up.
+// To whoever serves an exchange it is as if the client had hung up. It was the head in the middle
+// of which a connection broke, if there is one, that was wrong.
 void H2Connection::lose_all(const Failure& why) noexcept {
     begun_.clear();
     closed_.clear();
     for (H2Exchange* const exchange : std::vector{live_}) {
-        exchange->closed(why);
-        exchange->is_running ? exchange->tell_gone() : let_go(*exchange);
+        const bool is_culprit =
+            why.code == Errc::connection_error && exchange->stream() == head_stream_;
+        exchange->closed(is_culprit ? Failure{Errc::bad_head, why.side, why.cause} : why);
+        exchange->is_running ? exchange->tell_gone() : start(*exchange);
     }
 }
 
@@ -396,7 +403,7 @@ void H2Connection::flush() noexcept {
             is_blocked_ = true;
             if (!std::exchange(is_waiting_for_room_, true)) loop_.spawn(wait_for_room());
         } else {
-            cut({gone.code, gone.side, sent.error});
+            cut({Errc::client_gone, Side::client, sent.error});
         }
     }
     if (is_over_) return;

@@ -97,6 +97,7 @@ private:
 
     void flush() noexcept override;
     Task<void> wait_for_room();
+    void note_error(std::uint32_t error) noexcept;
     void cut(const Failure& why) noexcept;
     void lose_all(const Failure& why) noexcept;
 
@@ -119,10 +120,11 @@ private:
 
     enum class Leaving : std::uint8_t { no, announced, said };
     Leaving leaving_ = Leaving::no;
-    bool was_notice_answered_ = false;  // the PING behind the first GOAWAY
-    bool is_terminated_ = false;        // nothing is read of what comes any more
-    bool is_over_ = false;              // nothing is read or written any more
-    bool is_cut_ = false;               // and there is nothing to be said to the client
+    bool was_notice_answered_ = false;              // the PING behind the first GOAWAY
+    bool is_terminated_ = false;                    // nothing is read of what comes any more
+    bool is_over_ = false;                          // nothing is read or written any more
+    Failure end_{Errc::client_gone, Side::client};  // what it is to those that it ends
+    bool is_cut_ = false;                           // and there is nothing to be said to the client
 
     h2::Output output_;
     bool is_blocked_ = false;

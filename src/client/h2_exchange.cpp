@@ -40,7 +40,7 @@ void H2Exchange::start(std::int32_t stream) {
     window_.start();
     receivable_.start();
     is_interrupted_ = is_skipping_ = end_received_ = owes_continue_ = false;
-    skipped_ = request_bytes_ = response_bytes_ = 0;
+    request_bytes_ = response_bytes_ = 0;
     state_ = State::before_head;
     end_sent_ = has_no_body_ = is_running = false;
     left_.reset();
@@ -223,10 +223,9 @@ Task<void> H2Exchange::end() {
 
 Task<void> H2Exchange::skip_rest_of_body() {
     is_skipping_ = true;
-    skipped_ = received_.unread();
     received_.clear();
     receivable_.expect_by(Deadline::after(loop_.now(), linger_time));
-    while (stream_ != 0 && !end_received_ && skipped_ < linger_bytes && !receivable_.is_overdue()) {
+    while (stream_ != 0 && !end_received_ && !receivable_.is_overdue()) {
         frames_.offer(stream_, window_.bytes(), 0);
         co_await receivable_.wait();
     }
@@ -253,11 +252,7 @@ void H2Exchange::end_head(bool is_end) {
 }
 
 void H2Exchange::take_data(Bytes data) {
-    if (is_skipping_) {
-        skipped_ += data.size();
-        receivable_.notify();
-        return;
-    }
+    if (is_skipping_) return receivable_.notify();
     if (receive_failure_ || refusal_) return;
     request_bytes_ += data.size();
     if (limits_.body_bytes > 0 && request_bytes_ > limits_.body_bytes) {
@@ -301,6 +296,7 @@ void H2Exchange::note_end_sent() {
 
 void H2Exchange::closed(const std::optional<Failure>& failure) {
     stream_ = 0;
+    if (failure && !is_running && !refusal_) refusal_ = failure;
     if (failure) fail(*failure);
     if (is_skipping_) receivable_.notify();
 }

@@ -90,9 +90,8 @@ public:
     void end_head(bool is_end);
     void take_data(Bytes data);
     void take_end();
-    /// For what only the HTTP/2 library sees: the request is malformed.
-    void refuse(const Failure& failure) { refusal_ = failure; }
-    /// Why the request is to be refused, if it is; once its head has ended, or its stream.
+    /// Why the request is to be refused, if it is; once its head has ended, or its stream before a
+    /// handler had it.
     [[nodiscard]] const std::optional<Failure>& refusal() const { return refusal_; }
 
     // Lower half: the response
@@ -153,7 +152,6 @@ private:
     TimedEvent receivable_;
     bool is_interrupted_ = false;
     bool is_skipping_ = false;
-    std::uint64_t skipped_ = 0;
     bool end_received_ = false;
     bool owes_continue_ = false;
     std::uint64_t request_bytes_ = 0;

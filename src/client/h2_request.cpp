@@ -77,13 +77,12 @@ void H2Request::join_cookies() {
 
 Result<http::BodyFraming> H2Request::finish(bool is_end) {
     bytes_ = fields_ = 0;
-    if (head_.method == "CONNECT") {
-        head_.target = head_.fields.find(FieldId::host).value_or("");
-        refuse(Errc::tunnel_refused);
-    }
-    const bool has_target = head_.target.starts_with('/') || head_.target == "*";
+    const bool is_connect = head_.method == "CONNECT";  // without a path, RFC 9113 §8.5
+    if (is_connect) head_.target = head_.fields.find(FieldId::host).value_or("");
+    const bool has_target = is_connect || head_.target.starts_with('/') || head_.target == "*";
     if (!has_target || !head_.fields.find(FieldId::host)) refuse(Errc::bad_head);
     if (failure_) return *failure_;
+    if (is_connect) return http::BodyFraming{http::NoBody{}};
     join_cookies();
 
     const auto lengths = head_.fields.count(FieldId::content_length);

@@ -34,8 +34,7 @@ public:
     void take_field(Bytes name, Bytes value);
 
     /// The head has ended, and with it the request if `is_end`. How its body ends.
-    /// Errors (side client): bad_head, bad_framing, head_too_large, target_too_long;
-    /// tunnel_refused for CONNECT (RFC 9113 §8.5).
+    /// Errors (side client): bad_head, bad_framing, head_too_large, target_too_long.
     Result<http::BodyFraming> finish(bool is_end);
 
     [[nodiscard]] http::RequestHead& head() { return head_; }

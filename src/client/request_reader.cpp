@@ -6,6 +6,7 @@
 
 #include "client/h2_request.hpp"
 #include "client/request_check.hpp"
+#include "nikawa/http/head_fault.hpp"
 
 namespace nikawa::client {
 namespace {
@@ -80,8 +81,9 @@ std::optional<Failure> RequestReader::check_head() {
 
     // RFC 9112 §3.2: one Host, and never two.
     const auto hosts = head_.fields.count(http::FieldId::host);
-    if (hosts > 1 || (hosts == 0 && head_.version != http::Version::http_1_0)) {
-        return Failure{Errc::bad_head, Side::client};
+    if (hosts > 1) return http::bad_head(http::HeadFault::several_hosts);
+    if (hosts == 0 && head_.version != http::Version::http_1_0) {
+        return http::bad_head(http::HeadFault::no_host);
     }
 
     const auto checked = check_request(head_, *framing, limits_);

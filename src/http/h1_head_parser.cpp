@@ -5,13 +5,17 @@
 #include <boost/beast/http/error.hpp>
 #include <cassert>
 #include <limits>
+#include <optional>
 #include <string>
 #include <type_traits>
+
+#include "nikawa/http/head_fault.hpp"
 
 namespace nikawa::http {
 namespace {
 
 namespace beast = boost::beast;
+using namespace std::string_view_literals;  // NOLINT(google-build-using-namespace): the literals
 using BeastError = beast::http::error;
 using boost::system::error_code;
 
@@ -219,16 +223,29 @@ std::string mended(Bytes head) {
     return out;
 }
 
+/// What is spoken by a client that begins like this, if it is no HTTP: the end of a head would not
+/// come then.
+std::optional<Failure> other_protocol(Bytes input) {
+    constexpr char handshake = 0x16;  // a TLS record, of any version from 3.0 on (RFC 8446 §5.1)
+    constexpr Bytes proxy_2 = "\r\n\0\r\nQUIT\n"sv;  // without the empty line that is passed over
+    if (input.empty()) return std::nullopt;
+    const char second = input.size() > 1 ? input[1] : '\0';
+    if (input.front() == handshake && (input.size() == 1 || second == 3)) {
+        return bad_head(HeadFault::tls);
+    }
+    if (input.front() == 4 || input.front() == 5) return bad_head(HeadFault::socks);
+    if (input.starts_with(proxy_2)) return bad_head(HeadFault::proxy_protocol);
+    if (static_cast<unsigned char>(input.front()) <= ' ') return request_verdicts.broken;
+    return std::nullopt;
+}
+
 }  // namespace
 
 Result<std::size_t> H1HeadParser::parse_request(Bytes input, RequestHead& head) {
     if (input == "\r") return std::size_t{0};
     const std::size_t passed_over = input.starts_with("\r\n") ? 2 : 0;
     input.remove_prefix(passed_over);
-    // What begins with a control byte is no HTTP, mostly a TLS ClientHello: its end would not come.
-    if (!input.empty() && static_cast<unsigned char>(input.front()) <= ' ') {
-        return request_verdicts.broken;
-    }
+    if (const auto failure = other_protocol(input)) return *failure;
     const auto size = find_end_within(limits_, input, searched_, Fold::refused, request_verdicts);
     if (!size || *size == 0) return size;
     head.clear();
@@ -236,7 +253,11 @@ Result<std::size_t> H1HeadParser::parse_request(Bytes input, RequestHead& head) 
     if (error == BeastError::bad_version && names_a_version(input)) {
         return Failure{Errc::bad_version, Side::client};
     }
-    if (error) return verdict(error, request_verdicts);
+    if (error) {
+        const Failure refused = verdict(error, request_verdicts);
+        const bool is_preceded = refused.code == Errc::bad_head && input.starts_with("PROXY ");
+        return is_preceded ? bad_head(HeadFault::proxy_protocol) : refused;
+    }
     return passed_over + *size;
 }
 

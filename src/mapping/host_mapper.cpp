@@ -12,7 +12,6 @@
 namespace nikawa::mapping {
 namespace {
 
-constexpr Failure unmapped{Errc::bad_host, Side::client};
 constexpr std::size_t longest_label = 63;  // RFC 1035 §2.3.4
 constexpr std::size_t longest_name = 253;
 
@@ -31,9 +30,12 @@ constexpr auto label_bytes = [] {
 
 char label_byte(char c) { return label_bytes[static_cast<unsigned char>(c)]; }
 
-bool is_label(std::string_view label) {
-    return !label.empty() && label.size() <= longest_label &&
-           std::ranges::all_of(label, [](char c) { return label_byte(c) != 0; });
+std::optional<HostFault> fault_of_label(std::string_view label) {
+    if (label.empty()) return HostFault::empty_label;
+    if (label.size() > longest_label) return HostFault::too_long;
+    const bool is_plain = std::ranges::all_of(label, [](char c) { return label_byte(c) != 0; });
+    if (!is_plain) return HostFault::odd_byte;
+    return std::nullopt;
 }
 
 std::optional<http::Scheme> marker_scheme(std::string_view label, const HostRules& rules) {
@@ -45,6 +47,10 @@ std::optional<http::Scheme> marker_scheme(std::string_view label, const HostRule
     return std::nullopt;
 }
 
+/// Until it is known which of several faults tells most.
+template <class T>
+using Read = boost::system::result<T, HostFault>;
+
 /// What a host and a port were written as. Of an IPv6 address the brackets are left out, of a name
 /// a trailing dot.
 struct Authority {
@@ -53,15 +59,15 @@ struct Authority {
     bool is_ipv6 = false;
 };
 
-Result<Authority> parts_of(std::string_view text) {
+Read<Authority> parts_of(std::string_view text) {
     Authority parts;
     parts.is_ipv6 = text.starts_with('[');
     const auto end = parts.is_ipv6 ? text.find(']') : std::min(text.find(':'), text.size());
-    if (end == std::string_view::npos) return unmapped;
+    if (end == std::string_view::npos) return HostFault::ipv6_address;
     parts.host = text.substr(parts.is_ipv6, end - parts.is_ipv6);
     if (!parts.is_ipv6 && parts.host.ends_with('.')) parts.host.remove_suffix(1);
     const auto rest = text.substr(end + parts.is_ipv6);
-    if (!rest.empty() && rest.front() != ':') return unmapped;
+    if (!rest.empty() && rest.front() != ':') return HostFault::ipv6_address;
     if (!rest.empty()) parts.port = rest.substr(1);
     return parts;
 }
@@ -73,19 +79,20 @@ struct Marked {
 };
 
 /// Errors: for a name that is none, whether it has a marker or not.
-Result<std::optional<Marked>> find_marker(std::string_view name, const HostRules& rules) {
+Read<std::optional<Marked>> find_marker(std::string_view name, const HostRules& rules) {
     std::optional<Marked> last;
     for (std::size_t at = 0; at <= name.size();) {
         const auto end = std::min(name.find('.', at), name.size());
         const auto label = name.substr(at, end - at);
-        if (!is_label(label)) return unmapped;
+        if (const auto fault = fault_of_label(label)) return *fault;
         if (const auto scheme = marker_scheme(label, rules)) {
             last = Marked{*scheme, name.substr(0, at == 0 ? 0 : at - 1)};
         }
         at = end + 1;
     }
     const auto host = last ? last->host : name;
-    if (host.empty() || host.size() > longest_name) return unmapped;
+    if (host.empty()) return HostFault::nothing_marked;
+    if (host.size() > longest_name) return HostFault::too_long;
     return last;
 }
 
@@ -119,10 +126,10 @@ constexpr http::Scheme scheme_of(HostForm form) {
 }
 
 /// What a host without a marker means, its port aside, which `named` may be.
-Result<http::Origin> unmarked(std::string host,
-                              std::optional<std::uint16_t> named,
-                              const HostRules& rules,
-                              HostForm form) {
+Read<http::Origin> unmarked(std::string host,
+                            std::optional<std::uint16_t> named,
+                            const HostRules& rules,
+                            HostForm form) {
     const bool says_nothing = !named || *named == http::default_port(scheme_of(form)) ||
                               (form == HostForm::host_field && is_ours(*named, rules));
     const auto origin = [&](http::Scheme scheme, std::string its_host) {
@@ -139,23 +146,45 @@ Result<http::Origin> unmarked(std::string host,
     if (std::ranges::any_of(rules.https_for, matches)) {
         return origin(http::Scheme::https, std::move(host));
     }
-    if (form == HostForm::host_field) return unmapped;
+    if (form == HostForm::host_field) return HostFault::unmarked;
     return origin(scheme_of(form), std::move(host));
 }
 
-}  // namespace
+bool has_marker(std::string_view text, const HostRules& rules) {
+    for (std::size_t at = 0; at <= text.size();) {
+        const auto end = std::min(text.find_first_of(".:", at), text.size());
+        if (marker_scheme(text.substr(at, end - at), rules)) return true;
+        at = end + 1;
+    }
+    return false;
+}
 
-Result<http::Origin> map_host(std::string_view host, const HostRules& rules, HostForm form) {
+/// Where a host was stumbled over is seldom what is wrong with it.
+HostFault most_telling(std::string_view host, const HostRules& rules, HostFault found) {
+    const auto is_not_ascii = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
+    if (host.empty()) return HostFault::empty;
+    if (host.find('/') != host.npos) return HostFault::url;
+    if (host.find('@') != host.npos) return HostFault::userinfo;
+    if (std::ranges::any_of(host, is_not_ascii)) return HostFault::not_ascii;
+    if (found == HostFault::port && has_marker(host.substr(host.find(':')), rules)) {
+        return HostFault::port_before_marker;
+    }
+    const auto first_label = host.substr(1, host.find_first_of(".:", 1) - 1);
+    if (host.front() == '.' && marker_scheme(first_label, rules)) return HostFault::nothing_marked;
+    return found;
+}
+
+Read<http::Origin> read_host(std::string_view host, const HostRules& rules, HostForm form) {
     const auto parts = parts_of(host);
     if (!parts) return parts.error();
     std::optional<std::uint16_t> port;
     if (parts->port) {
         port = parse_port(*parts->port);
-        if (!port) return unmapped;
+        if (!port) return HostFault::port;
     }
     if (parts->is_ipv6) {
         auto address = shortest_ipv6(parts->host);
-        if (!address) return unmapped;
+        if (!address) return HostFault::ipv6_address;
         return unmarked(*std::move(address), port, rules, form);
     }
     const auto marked = find_marker(parts->host, rules);
@@ -166,6 +195,19 @@ Result<http::Origin> map_host(std::string_view host, const HostRules& rules, Hos
     const bool is_kept = port && !is_ours(*port, rules);
     return http::Origin{
         scheme, in_lower_case((*marked)->host), is_kept ? *port : http::default_port(scheme)};
+}
+
+}  // namespace
+
+Result<http::Origin> map_host(std::string_view host, const HostRules& rules, HostForm form) {
+    auto origin = read_host(host, rules, form);
+    if (!origin) return bad_host(most_telling(host, rules, origin.error()));
+    return *std::move(origin);
+}
+
+Failure malformed_host(std::string_view host) {
+    const auto origin = map_host(host, {}, HostForm::absolute);
+    return origin ? bad_host(HostFault::odd_byte) : origin.error();
 }
 
 }  // namespace nikawa::mapping

@@ -51,7 +51,7 @@ public:
     [[nodiscard]] bool is_over() noexcept { return socket_.want_writable(); }
     [[nodiscard]] int error() const noexcept { return socket_.connect_error(); }
 
-    [[nodiscard]] const IpAddress& address() const noexcept { return peer_.address; }
+    [[nodiscard]] const Endpoint& peer() const noexcept { return peer_; }
     [[nodiscard]] TimePoint started() const noexcept { return started_; }
 
     Winner take() noexcept { return {socket_.release(), peer_, is_held_}; }
@@ -96,6 +96,7 @@ Task<Result<ConnectRace::Winner>> ConnectRace::run(Deadline deadline) {
         if (cancelled_) co_return failed_with(ECANCELED);
         if (deadline.at() <= now) {
             note_unanswered(now);
+            if (!attempts_.empty()) failed_last_ = attempts_.back()->peer();
             co_return Failure{Errc::connect_timed_out, Side::origin};
         }
         if (!untried_.empty() && (attempts_.empty() || next_start <= now)) {
@@ -120,10 +121,10 @@ void ConnectRace::start_next() {
     untried_.erase(untried_.begin());
     UniqueFd fd = open_socket(peer.address);
     SocketAddress address{peer};
-    if (!fd) return note_error(errno);
+    if (!fd) return note_error({}, errno);
     if (opening_ == Opening::fast) open_fast(fd.get());
     const bool is_done = ::connect(fd.get(), address.get(), address.size) == 0;
-    if (!is_done && errno != EINPROGRESS) return note_failed(peer.address, errno);
+    if (!is_done && errno != EINPROGRESS) return note_failed(peer, errno);
     const bool is_held = is_done && opening_ == Opening::fast;
     attempts_.push_back(std::make_unique<Attempt>(*this, std::move(fd), peer, is_held));
 }
@@ -140,20 +141,22 @@ UniqueFd ConnectRace::open_socket(const IpAddress& address) const noexcept {
     }
 }
 
-void ConnectRace::note_failed(const IpAddress& address, int error) {
-    failed_.push_back(address);
-    note_error(error);
+void ConnectRace::note_failed(const Endpoint& peer, int error) {
+    failed_.push_back(peer.address);
+    note_error(peer, error);
 }
 
 void ConnectRace::note_unanswered(TimePoint started_before) {
     for (const auto& attempt : attempts_) {
-        if (attempt->started() < started_before) failed_.push_back(attempt->address());
+        if (attempt->started() < started_before) failed_.push_back(attempt->peer().address);
     }
 }
 
 // That this host has no IPv6 is the least of the reasons to tell.
-void ConnectRace::note_error(int error) noexcept {
-    if (last_error_ == 0 || error != ENETUNREACH) last_error_ = error;
+void ConnectRace::note_error(std::optional<Endpoint> peer, int error) noexcept {
+    if (last_error_ != 0 && error == ENETUNREACH) return;
+    last_error_ = error;
+    failed_last_ = peer;
 }
 
 Failure ConnectRace::failed_with(int error) {
@@ -173,7 +176,7 @@ std::unique_ptr<ConnectRace::Attempt> ConnectRace::take_connected() {
         at = attempts_.erase(at);
         const int error = attempt->error();
         if (error == 0) return attempt;
-        note_failed(attempt->address(), error);
+        note_failed(attempt->peer(), error);
     }
     return nullptr;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "nikawa/base/result.hpp"
@@ -49,6 +50,12 @@ public:
     /// deadline; valid once `run()` has ended.
     [[nodiscard]] const Addresses& failed() const noexcept { return failed_; }
 
+    /// The address that an error of `run()` is about: of several the one that failed last, or that
+    /// was tried last when the time was up. Nothing if it came to none.
+    [[nodiscard]] const std::optional<Endpoint>& failed_last() const noexcept {
+        return failed_last_;
+    }
+
     /// Makes `run()` end with connect_failed.
     void cancel() noexcept;
 
@@ -58,9 +65,9 @@ private:
     void start_next();
     [[nodiscard]] UniqueFd open_socket(const IpAddress& address) const noexcept;
     static Failure failed_with(int error);
-    void note_failed(const IpAddress& address, int error);
+    void note_failed(const Endpoint& peer, int error);
     void note_unanswered(TimePoint started_before);
-    void note_error(int error) noexcept;
+    void note_error(std::optional<Endpoint> peer, int error) noexcept;
     std::unique_ptr<Attempt> take_connected();
 
     EventLoop& event_loop_;
@@ -72,6 +79,7 @@ private:
     loop::Event progress_;
     std::vector<std::unique_ptr<Attempt>> attempts_;
     Addresses failed_;
+    std::optional<Endpoint> failed_last_;  // where it was last_error_
     int last_error_ = 0;
     bool cancelled_ = false;
 };

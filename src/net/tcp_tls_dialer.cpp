@@ -101,7 +101,7 @@ void TcpTlsDialer::cancel() noexcept {
     for (TlsStream* stream : shaking_hands_) stream->close();
 }
 
-Task<Result<Dialled>> TcpTlsDialer::dial(const http::Origin& origin, DialMode mode) {
+Task<DialResult<Dialled>> TcpTlsDialer::dial(const http::Origin& origin, DialMode mode) {
     const http::Origin target = origin;  // the caller's may go while we wait
     const auto started = event_loop_.loop().now();
     const auto addresses = co_await resolve(target.host);
@@ -143,9 +143,9 @@ bool TcpTlsDialer::has_left(const http::Origin& origin, const IpAddress& address
     return resolver_.has_left(origin.host, address);
 }
 
-Task<Result<Dialled>> TcpTlsDialer::dial_one_of(const http::Origin& origin,
-                                                DialMode mode,
-                                                Addresses& untried) {
+Task<DialResult<Dialled>> TcpTlsDialer::dial_one_of(const http::Origin& origin,
+                                                    DialMode mode,
+                                                    Addresses& untried) {
     const auto started = event_loop_.loop().now();
     ConnectRace race{event_loop_,
                      untried,
@@ -157,7 +157,7 @@ Task<Result<Dialled>> TcpTlsDialer::dial_one_of(const http::Origin& origin,
     const Listed listed{connecting_, race};
     auto winner = co_await race.run(Deadline::after(started, settings_.connect_timeout));
     for (const IpAddress& address : race.failed()) avoid(origin, address);
-    if (!winner) co_return winner.error();
+    if (!winner) co_return DialFailure{winner.error(), race.failed_last()};
 
     const Endpoint peer = winner->peer;
     const auto connect_time = event_loop_.loop().now() - started;
@@ -172,12 +172,12 @@ Task<Result<Dialled>> TcpTlsDialer::dial_one_of(const http::Origin& origin,
             dialled = Failure{Errc::tls_failed, Side::origin, unreachable};
         }
         if (!cancelled_ && is_silence_or_hang_up(dialled.error())) avoid(origin, peer.address);
-        co_return dialled;
+        co_return DialFailure{dialled.error(), peer};
     }
     if (dialled->stream->is_confirmed()) addresses_->worked(origin.to_string(), peer.address);
     dialled->address = peer.address;
     if (!winner->is_held) dialled->times.connect = connect_time;
-    co_return dialled;
+    co_return std::move(*dialled);
 }
 
 Task<Result<Dialled>> TcpTlsDialer::begin(

@@ -8,7 +8,8 @@ SessionFactory::SessionFactory(loop::Loop& loop, net::Dialer& dialer, Limits lim
       limits_(std::move(limits)),
       scratch_(std::make_unique_for_overwrite<char[]>(scratch_bytes)) {}
 
-Task<Result<DialledSession>> SessionFactory::dial(const http::Origin& origin, net::DialMode mode) {
+Task<net::DialResult<DialledSession>> SessionFactory::dial(const http::Origin& origin,
+                                                           net::DialMode mode) {
     auto dialled = co_await dialer_.dial(origin, mode);
     if (!dialled) co_return dialled.error();
     DialledSession made{.session = nullptr,
@@ -21,7 +22,7 @@ Task<Result<DialledSession>> SessionFactory::dial(const http::Origin& origin, ne
     } else {
         made.session = std::make_unique<H1Session>(loop_, std::move(*dialled), limits_.h1);
     }
-    co_return made;
+    co_return std::move(made);
 }
 
 }  // namespace nikawa::origin

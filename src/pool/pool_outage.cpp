@@ -46,7 +46,7 @@ bool OriginPool::try_retry(Errc failure, RetryCost cost) {
 // Who waits has nothing coming but what another dial or a session may give; and nothing at all of
 // an origin that may no longer be reached: sessions to it were made when it was allowed, but may be
 // busy for ever.
-void OriginPool::dial_failed(const Failure& why, TimePoint began) {
+void OriginPool::dial_failed(const net::DialFailure& why, TimePoint began) {
     const TimePoint now = loop_.now();
     const bool is_ours = is_hindrance(why.code);
     ++counters_.failed_dials;
@@ -59,6 +59,9 @@ void OriginPool::dial_failed(const Failure& why, TimePoint began) {
     } else {
         last_dial_failure_ = now;
         back_off_.note_failure(began, now, why);
+    }
+    if (why.peer) {
+        for (Waiter* waiter : waiters_) waiter->failed_at_ = why.peer;
     }
     const bool has_nothing_coming = dials_ == 0 && !has_hope() && (is_ours || !may_come_back());
     if (has_nothing_coming || is_denial(why.code)) fail_waiters(why);

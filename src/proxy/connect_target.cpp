@@ -17,6 +17,9 @@ std::string words(int code) {
                    "http:// and this name, or CONNECT to the name without the label";
         case TunnelRefusal::fixed_origin: return "everything goes to --upstream";
         case TunnelRefusal::not_http_1: return "CONNECT is served over HTTP/1 alone";
+        case TunnelRefusal::target:
+            return "CONNECT names a host and a port, as in api.example.com:443";
+        case TunnelRefusal::body: return "a CONNECT has no body";
     }
     return {};
 }
@@ -39,10 +42,17 @@ bool has_marker(std::string_view host, const mapping::HostRules& rules) {
     return false;
 }
 
+Failure because(Errc code, TunnelRefusal why) {
+    return {code, Side::client, {static_cast<int>(why), tunnel_category}};
+}
+
 }  // namespace
 
-Failure refused(TunnelRefusal why) {
-    return {Errc::tunnel_refused, Side::client, {static_cast<int>(why), tunnel_category}};
+Failure refused(TunnelRefusal why) { return because(Errc::tunnel_refused, why); }
+
+std::optional<TunnelRefusal> tunnel_refusal(const Failure& failure) {
+    if (!failure.cause || failure.cause.category() != tunnel_category) return std::nullopt;
+    return static_cast<TunnelRefusal>(failure.cause.value());
 }
 
 Result<http::Origin> connect_target(const http::RequestHead& head,
@@ -52,14 +62,14 @@ Result<http::Origin> connect_target(const http::RequestHead& head,
     const auto colon = target.rfind(':');
     const bool has_port =
         colon != target.npos && (!is_bracketed || (colon > 0 && target[colon - 1] == ']'));
-    if (!is_authority(target) || !has_port) return Failure{Errc::bad_head, Side::client};
+    if (!is_authority(target) || !has_port) return because(Errc::bad_head, TunnelRefusal::target);
 
     const auto host_field = head.fields.find(http::FieldId::host);
-    if (host_field && !is_authority(*host_field)) return Failure{Errc::bad_host, Side::client};
+    if (host_field && !is_authority(*host_field)) return mapping::malformed_host(*host_field);
     const auto* const sized = std::get_if<http::Sized>(&framing);
     const bool has_body =
         sized != nullptr ? sized->bytes > 0 : !std::holds_alternative<http::NoBody>(framing);
-    if (has_body) return Failure{Errc::bad_framing, Side::client};
+    if (has_body) return because(Errc::bad_head, TunnelRefusal::body);
 
     auto host = target.substr(0, colon);
     if (is_bracketed) host = host.substr(1, host.size() - 2);

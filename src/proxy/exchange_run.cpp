@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "nikawa/http/date_field.hpp"
 #include "nikawa/proxy/may_resend.hpp"
 #include "proxy/max_forwards.hpp"
+#include "proxy/upgrade.hpp"
 
 namespace nikawa::proxy {
 namespace {
@@ -80,7 +82,7 @@ Task<void> ExchangeRun::refuse(Failure failure) {
 Result<void> ExchangeRun::prepare() {
     auto& head = exchange_.head();
     const auto& settings = forwarder_.settings_;
-    const auto reach = count_down_forwards(head);
+    const auto reach = reach_of(head);
     if (reach && *reach == Reach::here) final_answer_ = final_answer(head);
     host_ = head.fields.find(http::FieldId::host).value_or("");
     const auto normalized = normalize_target(head);
@@ -106,7 +108,7 @@ Result<void> ExchangeRun::prepare() {
     }
     // An HTTP/1.0 client need not name anyone.
     const bool keeps_host = settings.fixed_origin && head.fields.find(http::FieldId::host);
-    if (keeps_host && !is_authority(host_)) return Failure{Errc::bad_host, Side::client};
+    if (keeps_host && !is_authority(host_)) return mapping::malformed_host(host_);
     std::string authority = keeps_host ? host_ : origin_.authority();
     const auto signed_host = host_that_is_signed(host_field, authority, *normalized);
     if (authority != signed_host) resigned_ = ResignedRequest::of(head, signed_host);
@@ -114,6 +116,7 @@ Result<void> ExchangeRun::prepare() {
         authority = signed_host;
         resigned_.reset();
     }
+    if (*reach == Reach::origin) count_down_forwards(head);  // the client's may be signed
     note_upgrade();
     to_origin(head, authority, request_id(), settings.identity);
     pass_on_upgrade();
@@ -206,6 +209,7 @@ Task<Result<void>> ExchangeRun::acquire() {
         waiter_.emplace(loop, repeatable);
         auto served = co_await pool.acquire(
             *waiter_, Deadline::after(began, forwarder_.settings_.acquire_timeout));
+        if (!served && waiter_->failed_at()) note_failed_dial(*waiter_->failed_at());
         waiter_.reset();
         record_.wait += loop.now() - began;
         if (!served) {
@@ -226,8 +230,14 @@ Task<Result<void>> ExchangeRun::acquire() {
     co_return Result<void>{};
 }
 
+// It got no further than that.
+void ExchangeRun::note_failed_dial(const net::Endpoint& peer) {
+    stream_.address = peer.to_string();
+    record_.protocol = {};
+    record_.reused = false;
+}
+
 void ExchangeRun::note_stream() {
-    record_.origin_address = stream_.address;
     record_.protocol = protocol_text(stream_.protocol);
     record_.reused = stream_.reused;
 }
@@ -262,9 +272,11 @@ Task<Result<void>> ExchangeRun::exchange_messages() {
     record_.first_byte = forwarder_.loop_.now() - exchange_.started_at();
     record_.status = (*head)->status;
     const http::BodyFraming framing = stream_.lease->response_framing();  // of who has answered
+    const auto required = required_upgrade(**head);
     to_client(**head, request_id(), forwarder_.settings_.identity);
+    if (!required.empty()) add_upgrade((**head).fields, required);
     if (!(*head)->fields.find(http::FieldId::date)) {
-        add_date((*head)->fields, forwarder_.wall_clock_());
+        http::add_date((*head)->fields, forwarder_.wall_clock_());
     }
     exchange_.begin_response(**head, framing);
     co_return co_await relay_body(framing);
@@ -300,7 +312,9 @@ Task<Result<http::ResponseHead*>> ExchangeRun::race_against_doubted() {
     constexpr Failure lost{Errc::abandoned, Side::self};
     record_.hedged = true;
     DoubtedListener& listener = *this;
+    std::string address = stream_.address;  // of the last attempt, until there is another
     doubted_.emplace(forwarder_.loop_, std::move(stream_), listener);
+    stream_.address = std::move(address);
     doubted_->start();
     auto head = co_await repeat();
     if (head) doubted_->abandon(lost);
@@ -369,7 +383,9 @@ Task<void> ExchangeRun::answer(Failure failure) {
     const bool is_shared = exchange_.head().version == http::Version::http_2;
     if (spoils_the_connection(failure.code) && !is_shared) exchange_.close_after_response();
     const auto& via_name = forwarder_.settings_.identity.via_name;
-    auto own = own_answer(failure, origin_text_, request_id(), via_name, outage);
+    const bool names_none = failure.code == Errc::bad_host;
+    const std::string subject = names_none ? shown_host(host_) : origin_text_;
+    auto own = own_answer(failure, subject, request_id(), via_name, outage);
     if (resigned_) resigned_->shape(failure, request_id(), own);
     co_await send_own(std::move(own));
 }
@@ -377,7 +393,7 @@ Task<void> ExchangeRun::answer(Failure failure) {
 Task<void> ExchangeRun::send_own(OwnAnswer own) {
     record_.status = own.head.status;
     own.head.fields.set(forwarder_.settings_.identity.request_id_field, request_id());
-    add_date(own.head.fields, forwarder_.wall_clock_());
+    http::add_date(own.head.fields, forwarder_.wall_clock_());
     static const http::FieldBlock no_trailers;
     http::BodyFraming framing = http::Sized{own.body.size()};
     if (exchange_.head().method == "HEAD") framing = http::NoBody{};
@@ -395,6 +411,7 @@ void ExchangeRun::log() {
     record_.host = without_userinfo(host_);
     record_.request_id = request_id();
     record_.origin = origin_text_;
+    record_.origin_address = stream_.address;
     record_.request_bytes += exchange_.request_bytes();  // beside a tunnel's
     record_.response_bytes += exchange_.response_bytes();
     record_.total = forwarder_.loop_.now() - exchange_.started_at();

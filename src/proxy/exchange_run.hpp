@@ -44,6 +44,7 @@ private:
     Task<Result<http::ResponseHead*>> race_against_doubted();
     Task<Result<http::ResponseHead*>> repeat();
     void note_stream();
+    void note_failed_dial(const net::Endpoint& peer);
     Task<Result<void>> relay_body(http::BodyFraming framing);
     Task<void> answer(Failure failure);
     Task<void> send_own(OwnAnswer own);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "nikawa/http/body_framing.hpp"
 
@@ -12,6 +13,16 @@ using http::FieldId;
 
 bool is_number(std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::uint64_t number_in(std::string_view digits) {
+    return http::parse_decimal(digits).value_or(std::numeric_limits<std::uint64_t>::max());
+}
+
+// The field, where it means anything.
+std::optional<std::string_view> max_forwards(const http::RequestHead& head) {
+    if (head.method != "OPTIONS" && head.method != "TRACE") return std::nullopt;
+    return head.fields.find(FieldId::max_forwards);
 }
 
 bool holds_credentials(const http::Field& field) {
@@ -34,18 +45,18 @@ std::string reflection(const http::RequestHead& head) {
 
 }  // namespace
 
-Result<Reach> count_down_forwards(http::RequestHead& head) {
-    if (head.method != "OPTIONS" && head.method != "TRACE") return Reach::origin;
-    const auto value = head.fields.find(FieldId::max_forwards);
+Result<Reach> reach_of(const http::RequestHead& head) {
+    const auto value = max_forwards(head);
     if (!value) return Reach::origin;
     if (!is_number(*value) || head.fields.count(FieldId::max_forwards) != 1) {
         return Failure{Errc::bad_head, Side::client};
     }
-    const auto left =
-        http::parse_decimal(*value).value_or(std::numeric_limits<std::uint64_t>::max());
-    if (left == 0) return Reach::here;
-    head.fields.set("Max-Forwards", std::to_string(left - 1));
-    return Reach::origin;
+    return number_in(*value) == 0 ? Reach::here : Reach::origin;
+}
+
+void count_down_forwards(http::RequestHead& head) {
+    const auto value = max_forwards(head);
+    if (value) head.fields.set("Max-Forwards", std::to_string(number_in(*value) - 1));
 }
 
 OwnAnswer final_answer(const http::RequestHead& head) {

@@ -4,7 +4,10 @@
 #include <chrono>
 #include <cstdint>
 
+#include "nikawa/mapping/host_fault.hpp"
 #include "nikawa/net/tls_alert.hpp"
+#include "nikawa/telemetry/exchange_record.hpp"
+#include "proxy/connect_target.hpp"
 
 namespace nikawa::proxy {
 namespace {
@@ -32,6 +35,7 @@ constexpr Verdict verdict(Errc code) {
                     "'Host: api.example.com.ccnproxy-https' for https://api.example.com; or, with "
                     "us as the HTTP proxy, a target 'http://api.example.com.ccnproxy-https/'. The "
                     "operator can have plain names understood with --https-for and [map]."};
+        case Errc::bad_method: return {405, "http_request_error", "Send a GET or a HEAD."};
         case Errc::bad_version: return {505, "http_request_error", "Send an HTTP/1.1 request."};
         case Errc::bad_expectation:
             return {417, "http_request_error", "Send no Expect but '100-continue'."};
@@ -60,6 +64,7 @@ constexpr Verdict verdict(Errc code) {
                     "http_request_error",
                     "Send fewer or smaller fields, or let the operator raise --max-head-bytes."};
         case Errc::client_gone:
+        case Errc::connection_error:
         case Errc::abandoned: return {499, "", ""};
         case Errc::loop_detected:
             return {508, "proxy_loop_detected", "Check what the origin's name resolves to."};
@@ -72,9 +77,8 @@ constexpr Verdict verdict(Errc code) {
                     "http_request_denied",
                     "The operator decides by --allow-target, --deny-target and --allow-port."};
         case Errc::address_denied:
-            return {403,
-                    "destination_ip_prohibited",
-                    "The operator decides by --allow-target and --deny-target."};
+            return {
+                403, "destination_ip_prohibited", "Check the origin's name and what it leads to."};
         case Errc::too_many_connections:
             return {503,
                     "connection_limit_reached",
@@ -124,6 +128,30 @@ constexpr Verdict verdict(Errc code) {
     return {500, "proxy_internal_error", ""};
 }
 
+constexpr std::string_view advice_on_tunnels(TunnelRefusal why, std::string_view advice) {
+    switch (why) {
+        case TunnelRefusal::switched_off:
+        case TunnelRefusal::port: break;
+        case TunnelRefusal::marked_host:
+        case TunnelRefusal::target:
+        case TunnelRefusal::body: return "";  // the reason says it
+        case TunnelRefusal::fixed_origin: return "Send plain HTTP: every request goes there.";
+        case TunnelRefusal::not_http_1: return "Ask for the tunnel over HTTP/1.1.";
+    }
+    return advice;
+}
+
+// What helps with this failure, where the cause tells more than the code.
+std::string_view advice_on(const Failure& failure, std::string_view advice) {
+    if (failure.code == Errc::bad_host) {
+        const bool has_no_marker = failure == mapping::bad_host(mapping::HostFault::empty) ||
+                                   failure == mapping::bad_host(mapping::HostFault::unmarked);
+        return has_no_marker ? advice : "";
+    }
+    if (const auto why = tunnel_refusal(failure)) return advice_on_tunnels(*why, advice);
+    return advice;
+}
+
 // A structured field string (RFC 8941 §3.3.3) holds printable ASCII only.
 std::string quoted(std::string_view text) {
     std::string out = "\"";
@@ -151,6 +179,25 @@ std::string seconds_text(Duration time) {
 
 }  // namespace
 
+std::string shown_host(std::string_view host) {
+    constexpr std::size_t most_bytes = 300;  // a name of full length, its marker and port
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    host = telemetry::without_userinfo(host);
+    if (host.empty()) return {};
+    std::string shown = "Host: ";
+    for (const char c : host.substr(0, most_bytes)) {
+        if (c > ' ' && c <= '~' && c != '\\') {
+            shown.push_back(c);
+            continue;
+        }
+        const auto byte = static_cast<unsigned char>(c);
+        shown.append("\\x").push_back(digits[byte / 16]);
+        shown.push_back(digits[byte % 16]);
+    }
+    if (host.size() > most_bytes) shown.append("...");
+    return shown;
+}
+
 std::string reason_of(const Failure& failure, const pool::Outage* outage) {
     std::string reason = describe(failure);
     if (outage == nullptr) return reason;
@@ -169,11 +216,12 @@ unsigned status_of(const Failure& failure) {
 }
 
 OwnAnswer own_answer(const Failure& failure,
-                     std::string_view origin,
+                     std::string_view subject,
                      std::string_view request_id,
                      std::string_view via_name,
                      const pool::Outage* outage) {
     Verdict found = verdict(failure.code);
+    found.advice = advice_on(failure, found.advice);
     if (failure.cause == boost::system::errc::connection_refused) {
         found.proxy_status = "connection_refused";
     }
@@ -187,7 +235,7 @@ OwnAnswer own_answer(const Failure& failure,
         .append(http::reason_phrase(found.status))
         .append(": ")
         .append(reason);
-    if (!origin.empty()) answer.body.append(" [").append(origin).append("]");
+    if (!subject.empty()) answer.body.append(" [").append(subject).append("]");
     answer.body.append(".\n");
     if (!found.advice.empty()) answer.body.append(found.advice).append("\n");
     if (!request_id.empty()) answer.body.append("Request ID: ").append(request_id).append("\n");
@@ -196,6 +244,7 @@ OwnAnswer own_answer(const Failure& failure,
     auto& fields = answer.head.fields;
     fields.add("Content-Type", "text/plain; charset=utf-8");
     fields.add("Content-Length", std::to_string(answer.body.size()));
+    if (found.status == 405) fields.add("Allow", "GET, HEAD");  // RFC 9110 §15.5.6
     if (found.status == 503) fields.add("Retry-After", std::to_string(wait_before_retry(outage)));
     if (!found.proxy_status.empty()) {
         std::string value{via_name};

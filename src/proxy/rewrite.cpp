@@ -1,9 +1,8 @@
 #include "nikawa/proxy/rewrite.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 
+#include "nikawa/base/library_category.hpp"
 #include "nikawa/http/body_framing.hpp"
 #include "nikawa/http/connection_specific.hpp"
 
@@ -76,6 +75,12 @@ void add_via(FieldBlock& fields, http::Version received, std::string_view via_na
     fields.add("Via", entry.append(via_name));
 }
 
+std::string target_words(int /*code*/) {
+    return "its target is neither a path nor an http:// or https:// URL";
+}
+
+constexpr LibraryCategory target_category{"target", target_words};
+
 // Nothing for a target that is none of ours.
 std::optional<mapping::HostForm> absolute_form(std::string_view target) {
     const auto begins_with = [&](std::string_view scheme) {
@@ -118,13 +123,13 @@ Result<mapping::HostForm> normalize_target(http::RequestHead& head) {
         return HostForm::host_field;
     }
     const auto form = absolute_form(target);
-    if (!form) return bad_target;
+    if (!form) return Failure{Errc::bad_head, Side::client, {1, target_category}};
     const auto rest = target.substr(target.find("//") + 2);
     const auto authority = rest.substr(0, rest.find_first_of("/?"));
     if (!is_authority(authority)) return bad_target;
     // The Host that is replaced is checked all the same (RFC 9112 §3.2).
     const auto host = head.fields.find(FieldId::host);
-    if (host && !is_authority(*host)) return Failure{Errc::bad_host, Side::client};
+    if (host && !is_authority(*host)) return mapping::malformed_host(*host);
     head.fields.set("Host", authority);
     const auto path_and_query = rest.substr(authority.size());
     std::string target_now{path_and_query.starts_with('/') ? "" : "/"};
@@ -172,30 +177,6 @@ void to_client(http::ResponseHead& head, std::string_view request_id, const Iden
     });
     head.fields.set(identity.request_id_field, request_id);
     add_via(head.fields, head.version, identity.via_name);
-}
-
-void add_date(http::FieldBlock& fields, std::chrono::system_clock::time_point now) {
-    namespace chrono = std::chrono;
-    constexpr const char* weekdays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    constexpr const char* months[] = {
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    const auto day = chrono::floor<chrono::days>(now);
-    const chrono::year_month_day date{day};
-    if (date.year() < chrono::year{2000} || fields.find(FieldId::date)) return;
-    const chrono::hh_mm_ss time{chrono::floor<chrono::seconds>(now - day)};
-    // IMF-fixdate (RFC 9110 §5.6.7), in English wherever we run.
-    std::array<char, sizeof "Sun, 06 Nov 1994 08:49:37 GMT" + 4> text{};
-    const int size = std::snprintf(text.data(),
-                                   text.size(),
-                                   "%s, %02u %s %04d %02d:%02d:%02d GMT",
-                                   weekdays[chrono::weekday{day}.c_encoding()],
-                                   static_cast<unsigned>(date.day()),
-                                   months[static_cast<unsigned>(date.month()) - 1],
-                                   static_cast<int>(date.year()),
-                                   static_cast<int>(time.hours().count()),
-                                   static_cast<int>(time.minutes().count()),
-                                   static_cast<int>(time.seconds().count()));
-    fields.add("Date", {text.data(), static_cast<std::size_t>(size)});
 }
 
 }  // namespace nikawa::proxy

@@ -14,7 +14,8 @@ using State = net::IoResult::State;
 // While memory is short.
 constexpr std::size_t small_read = 8 * 1024;
 
-// What the other side may still have to say to one that has ended by TLS.
+// How long the other side may be silent that still has something to say to one that has ended by
+// TLS.
 constexpr Duration parting_time = std::chrono::seconds{2};
 
 }  // namespace
@@ -120,15 +121,19 @@ void Tunnel::end(Way& way) {
     way.has_ended = true;
     way.to.shutdown_send();
     if (way.from.has_half_close() || std::exchange(is_parting_, true)) return;
-    watchdog_.arm(Deadline::after(loop_.now(), parting_time));
+    note_activity();
 }
 
 // Whoever has ended its side before it broke had said all, and the other side has it.
 void Tunnel::failed(net::ByteStream& broken, const boost::system::error_code& error) {
     if (has_told_end(broken)) return stop();
-    const bool is_client = &broken == &to_origin_.from;
-    cut(is_client ? Failure{Errc::client_gone, Side::client, error}
-                  : Failure{Errc::peer_closed, Side::origin, error});
+    cut(end_of(broken, error));
+}
+
+Failure Tunnel::end_of(const net::ByteStream& side, const boost::system::error_code& error) const {
+    const bool is_client = &side == &to_origin_.from;
+    return is_client ? Failure{Errc::client_gone, Side::client, error}
+                     : Failure{Errc::peer_closed, Side::origin, error};
 }
 
 bool Tunnel::has_told_end(const net::ByteStream& side) const {
@@ -152,12 +157,21 @@ void Tunnel::stop() noexcept {
 }
 
 void Tunnel::note_activity() {
-    if (!is_parting_) watchdog_.arm(Deadline::after(loop_.now(), means_.inactivity));
+    watchdog_.arm(Deadline::after(loop_.now(), is_parting_ ? parting_time : means_.inactivity));
 }
 
+// A side that is parted from has not ended its own: nobody shall take for whole what it said so
+// far.
 void Tunnel::expire() noexcept {
-    if (!is_parting_) failure_ = Failure{Errc::tunnel_timed_out, Side::self};
-    stop();
+    if (!is_parting_) {
+        failure_ = Failure{Errc::tunnel_timed_out, Side::self};
+        return stop();
+    }
+    is_over_ = true;
+    for (Way* const way : {&to_origin_, &to_client_}) {
+        if (!way->held.empty()) failure_ = end_of(way->to, {});
+        way->has_ended ? way->to.close() : way->to.abort();
+    }
 }
 
 }  // namespace nikawa::proxy

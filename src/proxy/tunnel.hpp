@@ -24,8 +24,8 @@ struct TunnelMeans {
 /// (RFC 9110 §9.3.6).
 ///
 /// A side that takes nothing stops the other, after one read. The end of one side is passed on and
-/// the way back stays open, as far as the transport has such a thing: a side that ends by TLS may
-/// still be sent something for a moment. What breaks one side resets the other.
+/// the way back stays open, as far as the transport has such a thing: a side that ends by TLS is
+/// sent what comes without a pause. What breaks one side resets the other.
 class Tunnel final : private loop::Expirable {
 public:
     /// The streams and the means outlive the tunnel.
@@ -72,6 +72,8 @@ private:
     void stop() noexcept;
     void note_activity();
     void expire() noexcept override;
+    [[nodiscard]] Failure end_of(const net::ByteStream& side,
+                                 const boost::system::error_code& error) const;
     [[nodiscard]] bool has_told_end(const net::ByteStream& side) const;
 
     loop::Loop& loop_;

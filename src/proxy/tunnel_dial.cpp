@@ -29,7 +29,7 @@ TunnelDial::~TunnelDial() {
     ++abandoned_.count;
 }
 
-Task<Result<net::Dialled>> TunnelDial::dial(const http::Origin& target) {
+Task<net::DialResult<net::Dialled>> TunnelDial::dial(const http::Origin& target) {
     loop_.spawn(run(*this, target));
     const auto may_go = [this] { return given_up_ && abandoned_.count < AbandonedDials::most; };
     while (!outcome_ && !may_go()) co_await settled_.wait();

@@ -19,7 +19,7 @@ public:
     ~TunnelDial();
 
     /// Connects as it is, without TLS. Once. Errors: the dialer's, and what `abandon()` was given.
-    Task<Result<net::Dialled>> dial(const http::Origin& target);
+    Task<net::DialResult<net::Dialled>> dial(const http::Origin& target);
 
     /// Ends the wait with `why`; the dial goes on by itself to its end. Once too many do, whoever
     /// waits has to see the end of its own.
@@ -34,7 +34,7 @@ private:
     AbandonedDials& abandoned_;
     Attempt* attempt_ = nullptr;  // while it is under way
     std::optional<Failure> given_up_;
-    std::optional<Result<net::Dialled>> outcome_;
+    std::optional<net::DialResult<net::Dialled>> outcome_;
     loop::Event settled_;
 };
 

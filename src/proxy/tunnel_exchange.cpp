@@ -14,7 +14,7 @@ constexpr Failure gone{Errc::client_gone, Side::client};
 
 // What is behind a CONNECT is no request, whatever becomes of it.
 Task<void> ExchangeRun::forward_connect() {
-    exchange_.close_after_response();
+    if (exchange_.can_tunnel()) exchange_.close_after_response();
     auto done = prepare_connect();
     if (done) done = co_await connect();
     if (!done) co_await answer(client_gone_ ? gone : done.error());
@@ -26,7 +26,10 @@ Result<void> ExchangeRun::prepare_connect() {
     const auto& head = exchange_.head();
     host_ = head.target;
     auto target = connect_target(head, exchange_.request_framing());
-    if (!target) return target.error();
+    if (!target) {
+        if (target.error().code == Errc::bad_host) host_ = *head.fields.find(http::FieldId::host);
+        return target.error();
+    }
     origin_ = std::move(*target);
     origin_text_ = "tcp://" + host_;
     if (is_loop(head, settings.identity.via_name)) {
@@ -54,12 +57,14 @@ Task<Result<void>> ExchangeRun::connect() {
     auto dialled = co_await dial.dial(origin_);
     dial_ = nullptr;
     record_.wait = forwarder_.loop_.now() - began;
-    if (!dialled) co_return dialled.error();
+    if (!dialled) {
+        if (dialled.error().peer) note_failed_dial(*dialled.error().peer);
+        co_return dialled.error();
+    }
     record_.resolve = dialled->times.resolve;
     record_.connect = dialled->times.connect;
     record_.protocol = "tcp";
     stream_.address = dialled->stream->peer_address();
-    record_.origin_address = stream_.address;
 
     http::ResponseHead head;
     head.status = 200;

@@ -25,18 +25,27 @@ std::string joined_to(std::string list, std::string_view element) {
     return list.append(element);
 }
 
+std::string protocols_for_the_whole_way(const http::FieldBlock& fields) {
+    std::string protocols;
+    for_each_protocol(fields, [&](std::string_view protocol) {
+        if (!is_of_one_hop(protocol)) protocols = joined_to(std::move(protocols), protocol);
+    });
+    return protocols;
+}
+
 }  // namespace
 
 std::string requested_upgrade(const http::RequestHead& head) {
-    std::string asked;
     const bool asks = head.version == http::Version::http_1_1 &&
                       head.fields.find(FieldId::upgrade) &&
                       head.fields.lists(FieldId::connection, "upgrade");
-    if (!asks) return asked;
-    for_each_protocol(head.fields, [&](std::string_view protocol) {
-        if (!is_of_one_hop(protocol)) asked = joined_to(std::move(asked), protocol);
-    });
-    return asked;
+    return asks ? protocols_for_the_whole_way(head.fields) : std::string{};
+}
+
+std::string required_upgrade(const http::ResponseHead& head) {
+    constexpr unsigned upgrade_required = 426;
+    return head.status == upgrade_required ? protocols_for_the_whole_way(head.fields)
+                                           : std::string{};
 }
 
 void add_upgrade(http::FieldBlock& fields, std::string_view protocols) {

@@ -99,10 +99,11 @@ TEST_F(H2HostileTest,
     EXPECT_EQ(handler.requests.size(), blocks.size());
 }
 
-TEST_F(H2HostileTest, ARequestThatItsClientTookBackAtOnceIsNoRequest) {
+TEST_F(H2HostileTest, ARequestThatItsClientTookBackAtOnceIsOnlyLogged) {
     connect();
     receive(request(1, h2::end_headers) + h2::rst_stream(1, Error::cancel) + request(3));
-    EXPECT_TRUE(handler.refused.empty());
+    ASSERT_EQ(handler.refused.size(), 1U);
+    EXPECT_EQ(handler.refused[0].code, Errc::client_gone);
     EXPECT_EQ(handler.requests.size(), 1U);
 }
 
@@ -187,6 +188,8 @@ TEST_F(H2HostileTest, AHeadThatDoesNotEndIsNotWaitedForForEver) {
     peer->close();
     EXPECT_TRUE(has_ended());
     EXPECT_EQ(handler.requests.size(), 0U);
+    ASSERT_EQ(handler.refused.size(), 1U);
+    EXPECT_EQ(handler.refused[0].code, Errc::head_timed_out);
 }
 
 TEST_F(H2HostileTest, APrefaceThatDoesNotEndIsNotEither) {
@@ -218,6 +221,28 @@ TEST_F(H2HostileTest, WhatBreaksTheProtocolEndsTheConnectionWithAReason) {
         peer->close();
         EXPECT_TRUE(has_ended());
     }
+}
+
+TEST_F(H2HostileTest, WhatBreaksAConnectionIsToldToThoseThatItEnds) {
+    handler.answer = read_body;
+    connect();
+    receive(request(1, h2::end_headers));
+    const std::string large(std::size_t{70} * 1024, '~');  // more than the library takes
+    std::string block = request_block() + field("x-large", large);
+    std::string frames = h2::headers(3, block.substr(0, 16000), 0);
+    for (std::size_t at = 16000; at < block.size(); at += 16000) {
+        const unsigned last = at + 16000 >= block.size() ? h2::end_headers : 0;
+        frames += h2::frame(Type::continuation, last, 3, block.substr(at, 16000));
+    }
+    receive(frames);
+    EXPECT_EQ(peer->told_goaway(), static_cast<std::int64_t>(Error::compression));
+    peer->close();
+    EXPECT_TRUE(has_ended());
+    ASSERT_EQ(handler.refused.size(), 1U);
+    EXPECT_EQ(describe(handler.refused[0]), "the request head is malformed (COMPRESSION_ERROR)");
+    ASSERT_TRUE(handler.body_failure);
+    EXPECT_EQ(describe(*handler.body_failure),
+              "the client broke the rules of HTTP/2 (COMPRESSION_ERROR)");
 }
 
 TEST_F(H2HostileTest, ASmallBodyInTheSmallestFramesIsNoFlood) {

@@ -87,13 +87,20 @@ TEST_F(H2RequestTest, FramesItsBody) {
     EXPECT_EQ(outcome({{"content-length", "5"}, {"content-length", "5"}}, false), "bad_framing");
 }
 
+TEST_F(H2RequestTest, OfConnectHasTheAuthorityForATarget) {  // RFC 9113 §8.5
+    const auto framing = read({{":method", "CONNECT"}, {":authority", "a:443"}}, false);
+    ASSERT_TRUE(framing);
+    EXPECT_TRUE(std::holds_alternative<http::NoBody>(*framing));
+    EXPECT_EQ(request.head().target, "a:443");
+}
+
 TEST_F(H2RequestTest, IsRefusedForWhatIsNoRequestOfOurs) {
     struct Row {
         Fields fields;
         Errc code;
     };
     const Row rows[] = {
-        {{{":method", "CONNECT"}, {":authority", "a:443"}}, Errc::tunnel_refused},
+        {{{":method", "CONNECT"}}, Errc::bad_head},
         {{{":method", "GET"}, {":scheme", "ftp"}, {":authority", "a"}, {":path", "/"}},
          Errc::bad_head},
         {{{":method", "GET"}, {":scheme", "http"}, {":authority", "a"}, {":path", "http://b/"}},

@@ -102,15 +102,22 @@ TEST_F(ClientRequests, RefusesWhatIsNoRequest) {
         std::string_view request;
         Errc code;
         std::string_view status;
+        std::string_view cause = {};
     };
     const std::string long_target = "GET /" + std::string(20'000, 'a') + " HTTP/1.1\r\n";
     const std::string large_head =
         "GET / HTTP/1.1\r\nHost: x\r\nA: " + std::string(70'000, 'a') + "\r\n\r\n";
     const Row rows[] = {
         {"GET /\r\n\r\n", Errc::bad_head, "400"},
-        {"GET / HTTP/1.1\r\n\r\n", Errc::bad_head, "400"},  // RFC 9112 §3.2
-        {"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", Errc::bad_head, "400"},
-        {"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", Errc::bad_head, "400"},
+        {"GET / HTTP/1.1\r\n\r\n", Errc::bad_head, "400", "it has no Host"},  // RFC 9112 §3.2
+        {"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+         Errc::bad_head,
+         "400",
+         "it has more than one Host"},
+        {"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n",
+         Errc::bad_head,
+         "400",
+         "it has more than one Host"},
         {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
          Errc::bad_framing,
          "400"},
@@ -133,7 +140,10 @@ TEST_F(ClientRequests, RefusesWhatIsNoRequest) {
             .close();
         EXPECT_TRUE(client->finished());
         ASSERT_EQ(handler.refused.size(), 1U);
-        EXPECT_EQ(handler.refused[0], (Failure{row.code, Side::client}));
+        const Failure& refused = handler.refused[0];
+        EXPECT_EQ(refused.code, row.code);
+        EXPECT_EQ(refused.side, Side::client);
+        EXPECT_EQ(refused.cause ? refused.cause.message() : "", row.cause);
     }
     EXPECT_TRUE(handler.requests.empty());
 }

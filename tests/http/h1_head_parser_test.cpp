@@ -5,6 +5,7 @@
 #include <string>
 
 #include "nikawa/http/body_framing.hpp"
+#include "nikawa/http/head_fault.hpp"
 
 namespace nikawa::http {
 namespace {
@@ -55,6 +56,38 @@ std::string request_with(std::string_view lines) {
 
 std::string response_with(std::string_view lines) {
     return response_of("HTTP/1.1 200 OK\r\n" + std::string{lines} + "\r\n");
+}
+
+// A client that waits for an answer in its own protocol sends no more.
+TEST(ParseRequest, TellsWhatElseTheClientSpeaks) {
+    const std::pair<std::string, Failure> rows[] = {
+        {"\x16\x03\x01\x02\x00", bad_head(HeadFault::tls)},
+        {"\x16\x03", bad_head(HeadFault::tls)},
+        {"\x16", bad_head(HeadFault::tls)},
+        {"\x16\x04", {Errc::bad_head, Side::client}},
+        {std::string{"\x04\x01\x00\x50", 4}, bad_head(HeadFault::socks)},
+        {std::string{"\x05\x02\x00\x01", 4}, bad_head(HeadFault::socks)},
+        {std::string{"\r\n\r\n\0\r\nQUIT\n\x21\x11", 14}, bad_head(HeadFault::proxy_protocol)},
+        {"PROXY TCP4 192.0.2.1 192.0.2.2 50000 80\r\nGET / HTTP/1.1\r\n\r\n",
+         bad_head(HeadFault::proxy_protocol)},
+        {"PROXY UNKNOWN\r\nGET / HTTP/1.1\r\n\r\n", bad_head(HeadFault::proxy_protocol)},
+        {"\x03", {Errc::bad_head, Side::client}},
+        {"QUIT\r\n\r\n", {Errc::bad_head, Side::client}},
+    };
+    for (const auto& [input, failure] : rows) {
+        SCOPED_TRACE(input);
+        RequestHead head;
+        const auto got = H1HeadParser{{}}.parse_request(input, head);
+        ASSERT_FALSE(got);
+        EXPECT_EQ(got.error(), failure) << describe(got.error());
+    }
+    EXPECT_EQ(request_of("PROXY / HTTP/1.1\r\n\r\n"), "PROXY / 1.1 ");
+}
+
+TEST(HeadFault, IsSaidInWords) {
+    for (int fault = 1; fault <= static_cast<int>(HeadFault::several_hosts); ++fault) {
+        EXPECT_FALSE(bad_head(static_cast<HeadFault>(fault)).cause.message().empty()) << fault;
+    }
 }
 
 // RFC 9112 §3.

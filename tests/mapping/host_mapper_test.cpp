@@ -28,7 +28,9 @@ void expect_rows(const Row (&rows)[count],
         if (got) {
             EXPECT_EQ(*got, *row.origin);
         } else {
-            EXPECT_EQ(got.error(), (Failure{Errc::bad_host, Side::client}));
+            EXPECT_EQ(got.error().code, Errc::bad_host);
+            EXPECT_EQ(got.error().side, Side::client);
+            EXPECT_TRUE(got.error().cause);
         }
     }
 }
@@ -331,6 +333,68 @@ TEST(MapHost, HoldsTheLimitsOfNamesWithoutAMarkerToo) {
         {'a' + label, std::nullopt},
     };
     expect_rows(rows, HostRules{}, HostForm::absolute);
+}
+
+TEST(MapHost, SaysWhatIsWrong) {
+    const std::string long_label(64, 'a');
+    const std::pair<std::string, HostFault> rows[] = {
+        {"", HostFault::empty},
+        {"api.example.com", HostFault::unmarked},
+        {"api.example.com.ccnproxy-htps:8080", HostFault::unmarked},
+        {"api.exampleccnproxy-https", HostFault::unmarked},
+        {"127.0.0.1:3000", HostFault::unmarked},
+        {"[::1]:3000", HostFault::unmarked},
+        {"https://api.example.com.ccnproxy-https", HostFault::url},
+        {"https://u:p@api.example.com.ccnproxy-https", HostFault::url},
+        {"api.example.com.ccnproxy-https/v1", HostFault::url},
+        {"u:p@api.example.com.ccnproxy-https", HostFault::userinfo},
+        {"u@api.example.com.ccnproxy-https:8443", HostFault::userinfo},
+        {"b\xc3\xbc"
+         "cher.example.ccnproxy-https",
+         HostFault::not_ascii},
+        {"api.example.com:8443.ccnproxy-https", HostFault::port_before_marker},
+        {"api.example.com:8443.CCNPROXY.local:3000", HostFault::port_before_marker},
+        {"[::1]:8443.ccnproxy-https", HostFault::port_before_marker},
+        {"api.example.com.ccnproxy-https:0", HostFault::port},
+        {"api.example.com.ccnproxy-https:65536", HostFault::port},
+        {"api.example.com.ccnproxy-https:", HostFault::port},
+        {"api.example.com.ccnproxy-https:http", HostFault::port},
+        {"[::1]:x", HostFault::port},
+        {"ccnproxy-https", HostFault::nothing_marked},
+        {"ccnproxy-https.local:3000", HostFault::nothing_marked},
+        {".ccnproxy-https", HostFault::nothing_marked},
+        {".ccnproxy-https:3000", HostFault::nothing_marked},
+        {".", HostFault::empty_label},
+        {".example.com.ccnproxy-https", HostFault::empty_label},
+        {"api..example.com.ccnproxy-https", HostFault::empty_label},
+        {long_label + ".ccnproxy-https", HostFault::too_long},
+        {"api example.com.ccnproxy-https", HostFault::odd_byte},
+        {"api.example.com.ccnproxy-https,a", HostFault::odd_byte},
+        {"[::1", HostFault::ipv6_address},
+        {"[::1]x", HostFault::ipv6_address},
+        {"[api.example.com]", HostFault::ipv6_address},
+    };
+    for (const auto& [host, fault] : rows) {
+        SCOPED_TRACE(host);
+        const auto got = map_host(host, {}, HostForm::host_field);
+        ASSERT_FALSE(got);
+        EXPECT_EQ(got.error(), bad_host(fault)) << describe(got.error());
+    }
+}
+
+TEST(MalformedHost, IsToldByWhatItIs) {
+    EXPECT_EQ(malformed_host("a b"), bad_host(HostFault::odd_byte));
+    EXPECT_EQ(malformed_host("https://a.example"), bad_host(HostFault::url));
+    EXPECT_EQ(malformed_host("a.example:0"), bad_host(HostFault::port));
+    EXPECT_EQ(malformed_host(""), bad_host(HostFault::empty));
+}
+
+TEST(HostFault, IsSaidInWords) {
+    EXPECT_EQ(describe(bad_host(HostFault::unmarked)),
+              "the Host does not name an origin (no marker label is behind the name)");
+    for (int fault = 1; fault <= static_cast<int>(HostFault::ipv6_address); ++fault) {
+        EXPECT_FALSE(bad_host(static_cast<HostFault>(fault)).cause.message().empty()) << fault;
+    }
 }
 
 }  // namespace

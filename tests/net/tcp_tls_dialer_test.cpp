@@ -31,7 +31,7 @@ protected:
             });
     }
 
-    Result<Dialled> dial(http::Scheme scheme, std::uint16_t port) {
+    DialResult<Dialled> dial(http::Scheme scheme, std::uint16_t port) {
         TcpTlsDialer dialer{event_loop, resolver, tls, settings};
         return await(dialer.dial({scheme, "origin.test", port}, DialMode::plain));
     }
@@ -82,8 +82,8 @@ TEST_F(TcpTlsDialerTest, CancellingEndsEveryDialWhereverItStands) {
     TcpTlsDialer dialer{event_loop, resolver, tls, settings};
     const http::Origin plain{http::Scheme::http, "origin.test", full.port()};
     const http::Origin secure{http::Scheme::https, "origin.test", listener->port()};
-    Pending<Result<Dialled>> connecting{loop, dialer.dial(plain, DialMode::plain)};
-    Pending<Result<Dialled>> shaking_hands{loop, dialer.dial(secure, DialMode::plain)};
+    Pending<DialResult<Dialled>> connecting{loop, dialer.dial(plain, DialMode::plain)};
+    Pending<DialResult<Dialled>> shaking_hands{loop, dialer.dial(secure, DialMode::plain)};
     run_until([&] { return !connections.empty(); });
     dialer.cancel();
     run_until([&] { return connecting.is_done() && shaking_hands.is_done(); });
@@ -92,7 +92,9 @@ TEST_F(TcpTlsDialerTest, CancellingEndsEveryDialWhereverItStands) {
 }
 
 TEST_F(TcpTlsDialerTest, PassesOnWhyANameWasNotResolved) {
-    EXPECT_EQ(dial(http::Scheme::http, 80).error(), (Failure{Errc::resolve_failed, Side::origin}));
+    const auto dialled = dial(http::Scheme::http, 80);
+    EXPECT_EQ(dialled.error(), (Failure{Errc::resolve_failed, Side::origin}));
+    EXPECT_EQ(dialled.error().peer, std::nullopt);
 }
 
 TEST_F(TcpTlsDialerTest, GoesToTheNextAddressAtOnceWhenOneRefuses) {
@@ -122,21 +124,24 @@ TEST_F(TcpTlsDialerTest, SaysWhyNoAddressCouldBeReached) {
     ASSERT_FALSE(dialled);
     EXPECT_EQ(dialled.error().code, Errc::connect_failed);
     EXPECT_EQ(dialled.error().cause.message(), "Connection refused");
+    EXPECT_EQ(dialled.error().peer, (Endpoint{ip("127.0.0.1"), port}));  // the last one
 }
 
 TEST_F(TcpTlsDialerTest, TimesOutWhenNoAddressAnswers) {
     const FullServer full{listen_on("127.0.0.1", listener->port())};
     settings.connect_timeout = 30ms;
     resolver.answer = Addresses{ip("127.0.0.1")};
-    EXPECT_EQ(dial(http::Scheme::http, listener->port()).error(),
-              (Failure{Errc::connect_timed_out, Side::origin}));
+    const auto dialled = dial(http::Scheme::http, listener->port());
+    EXPECT_EQ(dialled.error(), (Failure{Errc::connect_timed_out, Side::origin}));
+    EXPECT_EQ(dialled.error().peer, (Endpoint{ip("127.0.0.1"), listener->port()}));
 }
 
 TEST_F(TcpTlsDialerTest, TimesOutWhenTheHandshakeStalls) {
     settings.tls_timeout = 30ms;
     resolver.answer = Addresses{ip("127.0.0.2")};
-    EXPECT_EQ(dial(http::Scheme::https, listener->port()).error(),
-              (Failure{Errc::tls_timed_out, Side::origin}));
+    const auto dialled = dial(http::Scheme::https, listener->port());
+    EXPECT_EQ(dialled.error(), (Failure{Errc::tls_timed_out, Side::origin}));
+    EXPECT_EQ(dialled.error().peer, (Endpoint{ip("127.0.0.2"), listener->port()}));
 }
 
 TEST_F(TcpTlsDialerTest, PassesOverAnAddressThatHangsUpInTheHandshake) {
@@ -157,6 +162,7 @@ TEST_F(TcpTlsDialerTest, ARejectedCertificateIsFinal) {
     const auto dialled = dial(http::Scheme::https, listener->port());
     ASSERT_FALSE(dialled);
     EXPECT_EQ(dialled.error().code, Errc::tls_certificate_rejected);
+    EXPECT_EQ(dialled.error().peer, (Endpoint{ip("127.0.0.1"), listener->port()}));
     EXPECT_TRUE(connections.empty());
     run_until([&] { return loop.task_count() == 0; });
 }

@@ -241,6 +241,7 @@ TEST_F(OriginPoolTest, AFailedDialFailsWhoWaitsAndIsNotRepeated) {
     for (const Asking& one : asking) {
         ASSERT_TRUE(one.is_over());
         EXPECT_EQ(one.failure(), (Failure{Errc::tls_failed, Side::origin}));
+        EXPECT_EQ(one.failed_at(), std::nullopt);
     }
     EXPECT_EQ(dialer.dialled().size(), 1U);
     EXPECT_TRUE(pool->is_empty());
@@ -259,6 +260,26 @@ TEST_F(OriginPoolTest, OneFailedDialOfSeveralFailsNobodyWhomAnotherMayServe) {
     EXPECT_FALSE(asking[1].is_over());  // a session lives that it may have
     exchange(origin, asking[0].acquired());
     EXPECT_TRUE(asking[1].has_stream());
+}
+
+TEST_F(OriginPoolTest, WhoWaitsKnowsWhereTheLastDialFailed) {
+    const auto peer = [](std::string_view address) {
+        return net::Endpoint{net::IpAddress::parse(address).value(), 80};
+    };
+    warm_h1().close();  // and may be restarting
+    loop.run();
+    auto& one = ask(Deadline{loop.now() + 2s});
+    dialer.fail({Errc::connect_failed, Side::origin}, peer("192.0.2.1"));
+    EXPECT_FALSE(one.is_over());
+    loop.advance(1s);
+    dialer.fail({Errc::connect_failed, Side::origin}, peer("192.0.2.2"));
+    loop.advance(100ms);
+    dialer.fail({Errc::resolve_failed, Side::origin});
+    loop.advance(2s);
+    ASSERT_TRUE(one.is_over());
+    EXPECT_EQ(one.failure().code, Errc::acquire_timed_out);
+    EXPECT_EQ(one.failed_at(), peer("192.0.2.2"));
+    dialer.fail_waiting();
 }
 
 TEST_F(OriginPoolTest, AFailedDialFailsWhoWaitsThoughARetiredSessionStillHasStreams) {

@@ -35,6 +35,7 @@ public:
     [[nodiscard]] bool has_stream() const { return is_over() && outcome_.value().has_value(); }
     [[nodiscard]] Acquired& acquired() const { return *outcome_.value(); }
     [[nodiscard]] Failure failure() const { return outcome_.value().error(); }
+    [[nodiscard]] std::optional<net::Endpoint> failed_at() const { return waiter_->failed_at(); }
 
     void abandon() { waiter_->abandon({Errc::client_gone, Side::client}); }
     void release() { acquired().lease.reset(); }

@@ -63,10 +63,11 @@ TEST(ConnectTarget, SaysWhatElseIsWrong) {
     EXPECT_EQ(target_of("a.example:443", "a b").error().code, Errc::bad_host);
     EXPECT_TRUE(target_of("a.example:443", ""));  // HTTP/1.0
     EXPECT_TRUE(target_of("a.example:443", "a.example", http::Sized{0}));
-    EXPECT_EQ(target_of("a.example:443", "a.example", http::Sized{1}).error().code,
-              Errc::bad_framing);
-    EXPECT_EQ(target_of("a.example:443", "a.example", http::Chunked{}).error().code,
-              Errc::bad_framing);
+    for (const http::BodyFraming& body :
+         {http::BodyFraming{http::Sized{1}}, http::BodyFraming{http::Chunked{}}}) {
+        EXPECT_EQ(describe(target_of("a.example:443", "a.example", body).error()),
+                  "the request head is malformed (a CONNECT has no body)");
+    }
 }
 
 TEST(RefuseConnect, FollowsTheTable) {

@@ -210,6 +210,23 @@ TEST_F(ForwarderDoubtTest, BothMayFail) {
     EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 502 Bad Gateway\r\n"));
 }
 
+// Too long an address to be kept without memory of its own.
+TEST_F(ForwarderDoubtTest, TheLogHasTheAddressOfTheOldOneWhenBothFailed) {
+    dialer.wire.near_address = "[2001:db8:1234:5678::1]:8443";
+    auto& client = connect_doubted();
+    old().close();
+    loop.run();
+    dialer.fail({Errc::resolve_failed, Side::origin});
+    for (int i = 0; i < 50 && client.received().empty(); ++i) {
+        dialer.fail_waiting();
+        loop.advance(100ms);
+    }
+    EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 502 Bad Gateway\r\n"));
+    EXPECT_THAT(
+        log_lines(),
+        ElementsAre(HasSubstr(R"("origin_addr":"[2001:db8:1234:5678::1]:8443","proto":"h2")")));
+}
+
 TEST_F(ForwarderDoubtTest, TheOldOneAnswersAfterTheNewOneFailed) {
     auto& client = connect_doubted();
     dialer.connect_h2().close();

@@ -7,6 +7,7 @@ namespace {
 using test::H2Client;
 using Fields = H2Client::Fields;
 using More = H2Client::More;
+using testing::HasSubstr;
 
 Fields call(std::string_view path = "/test.Echo/Say") {
     auto head = H2Client::head("POST", std::string{path}, "api.example.com.ccnproxy-https");
@@ -75,6 +76,21 @@ TEST_F(ForwarderH2ClientsTest, ConverseWithAnHttp2OriginWordByWord) {
     pump();
     EXPECT_EQ(client.response(stream).trailers, (Fields{{"grpc-status", "0"}}));
     EXPECT_TRUE(client.response(stream).complete);
+}
+
+TEST_F(ForwarderH2ClientsTest, GetNoTunnelAndAreToldWhy) {
+    auto& origin = dialer.connect_h2();
+    begin();
+    const auto refused = ask({{":method", "CONNECT"}, {":authority", "a.example:443"}}, More::yes);
+    EXPECT_EQ(client.response(refused).status, "403");
+    EXPECT_THAT(client.response(refused).body, HasSubstr("over HTTP/1 alone"));
+    const auto served = ask(call());
+    origin.reply(1, "200", "ok");
+    pump();
+    EXPECT_EQ(client.response(served).status, "200") << "others are served as before";
+    EXPECT_THAT(log_lines().front(),
+                testing::AllOf(HasSubstr(R"("origin":"tcp://a.example:443")"),
+                               HasSubstr("over HTTP/1 alone")));
 }
 
 TEST_F(ForwarderH2ClientsTest, GetAStatusWithoutAMessageAsItCame) {

@@ -3,8 +3,11 @@
 namespace nikawa::proxy {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
 
 // What the access log says of an exchange.
 class ForwarderLogTest : public ForwarderFixture {
@@ -83,9 +86,68 @@ TEST_F(ForwarderLogTest, TellsWhyThereWasNoOrigin) {
     EXPECT_THAT(lines[0], HasSubstr(R"("status":400,)"));
     EXPECT_THAT(lines[0], HasSubstr(R"("host":"api.example.com")"));
     EXPECT_THAT(lines[0], HasSubstr(R"("origin":"","origin_addr":"","proto":"",)"));
-    EXPECT_THAT(
-        lines[0],
-        HasSubstr(R"("error":"bad_host","error_detail":"the Host does not name an origin")"));
+    EXPECT_THAT(lines[0],
+                HasSubstr(R"("error":"bad_host","error_detail":"the Host does not name an origin )"
+                          "(no marker label is behind the name)\""));
+}
+
+TEST_F(ForwarderLogTest, TellsNoPasswordThatStoodBeforeTheHost) {
+    auto& client = connect();
+    client.send("GET /a HTTP/1.1\r\nHost: me:secret@api.example.com.ccnproxy-https\r\n\r\n");
+    EXPECT_THAT(client.received(),
+                AllOf(HasSubstr("leave out all up to the @"),
+                      HasSubstr("[Host: api.example.com.ccnproxy-https]"),
+                      Not(HasSubstr("secret"))));
+    const auto lines = log_lines();
+    ASSERT_EQ(lines.size(), 1U);
+    EXPECT_THAT(lines[0],
+                AllOf(HasSubstr(R"("host":"api.example.com.ccnproxy-https")"),
+                      HasSubstr("leave out all up to the @"),
+                      Not(HasSubstr("secret"))));
+}
+
+TEST_F(ForwarderLogTest, TellsWhatAClientSpeaksThatSpeaksNoHttp) {
+    auto& client = connect();
+    client.send("\x16\x03\x01\x02");
+    EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 400 "));
+    EXPECT_THAT(log_lines(), ElementsAre(HasSubstr("the client speaks TLS to a plain-HTTP port")));
+}
+
+// The address is the fact that decides, and stands nowhere else.
+TEST_F(ForwarderLogTest, TellsWhichAddressCouldNotBeConnectedTo) {
+    const net::Endpoint peer{net::IpAddress::parse("2001:db8::1").value(), 443};
+    for (const auto code : {Errc::connect_failed, Errc::tls_certificate_rejected}) {
+        auto& client = connect();
+        client.send(request("GET /"));
+        dialer.fail({code, Side::origin}, peer);
+        EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 502 "));
+    }
+    const auto lines = log_lines();
+    ASSERT_EQ(lines.size(), 2U);
+    for (const auto& line : lines) {
+        EXPECT_THAT(line,
+                    HasSubstr(R"("origin_addr":"[2001:db8::1]:443","proto":"","reused":false,)"
+                              R"("attempts":0)"));
+    }
+}
+
+TEST_F(ForwarderLogTest, TellsTheAddressOfTheLastAttempt) {
+    auto& stale = dialer.connect_h1();
+    stale.expect_head("GET /1").send(response("200 OK", "1")).expect_head("GET /2").close();
+    auto& client = connect();
+    client.send(request("GET /1")).expect_head("HTTP/1.1 200 OK").expect("1");
+    EXPECT_TRUE(client.finished());
+    client.send(request("GET /2"));
+    loop.run();
+    const net::Endpoint peer{net::IpAddress::parse("192.0.2.7").value(), 443};
+    for (int i = 0; i < 50 && client.received().empty(); ++i) {  // it may be restarting
+        if (dialer.waiting() > 0) dialer.fail({Errc::connect_failed, Side::origin}, peer);
+        loop.advance(100ms);
+    }
+    EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 502 "));
+    EXPECT_THAT(log_lines()[1],
+                HasSubstr(R"("origin_addr":"192.0.2.7:443","proto":"","reused":false,)"
+                          R"("attempts":1)"));
 }
 
 TEST_F(ForwarderLogTest, TellsHowLongAFailureTook) {

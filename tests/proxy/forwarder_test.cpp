@@ -63,9 +63,11 @@ TEST_F(ForwarderTest, TellsHowToNameAnOriginWhenTheHostNamesNone) {
                       HasSubstr("\r\nContent-Type: text/plain; charset=utf-8\r\n"),
                       HasSubstr("\r\nConnection: close\r\n"),  // and what follows is not read
                       HasSubstr("\r\nProxy-Status: nikawa; error=http_request_error; details="
-                                "\"the Host does not name an origin\"\r\n"),
+                                "\"the Host does not name an origin (no marker label is behind "
+                                "the name)\"\r\n"),
                       HasSubstr("\r\nX-Chocon-Id: 00000000000000000000\r\n"),
-                      HasSubstr("\r\n\r\n400 Bad Request: the Host does not name an origin.\n"),
+                      HasSubstr("\r\n\r\n400 Bad Request: the Host does not name an origin (no "
+                                "marker label is behind the name) [Host: api.example.com].\n"),
                       HasSubstr("Host: api.example.com.ccnproxy-https"),
                       HasSubstr("Request ID: 00000000000000000000\n")));
     EXPECT_TRUE(dialer.dialled().empty());

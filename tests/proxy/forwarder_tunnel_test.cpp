@@ -4,6 +4,7 @@ namespace nikawa::proxy {
 namespace {
 
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -72,7 +73,7 @@ TEST_F(ForwarderTunnelTest, RefusesTunnelsAndSaysWhy) {
         {"CONNECT a.example:443 HTTP/1.1\r\nHost: a b\r\n\r\n", "400 Bad Request", "Host"},
         {"CONNECT a.example:443 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi",
          "400 Bad Request",
-         "length"},
+         "has no body"},
         {"CONNECT a.example:443 HTTP/1.1\r\nHost: a\r\nVia: 1.1 nikawa\r\n\r\n",
          "508 Loop Detected",
          "came back"},
@@ -119,10 +120,13 @@ TEST_F(ForwarderTunnelTest, AnswersWhenNobodyIsThere) {
     auto& client = connect();
     client.send(connect_request);
     EXPECT_TRUE(client.received().empty());
-    dialer.fail({Errc::connect_failed, Side::origin});
+    dialer.fail({Errc::connect_failed, Side::origin},
+                net::Endpoint{net::IpAddress::parse("192.0.2.7").value(), 443});
     EXPECT_THAT(
         client.received(),
         AllOf(StartsWith("HTTP/1.1 502 Bad Gateway\r\n"), HasSubstr("\r\nConnection: close\r\n")));
+    EXPECT_THAT(log_lines(),
+                ElementsAre(HasSubstr(R"("origin_addr":"192.0.2.7:443","proto":"","reused")")));
 }
 
 TEST_F(ForwarderTunnelTest, GivesUpADialWhenTheClientGoes) {
@@ -221,6 +225,19 @@ TEST_F(ForwarderTunnelTest, PassesOnAnyOtherAnswerToAnUpgrade) {
     origin.expect_head("GET /again").send(response("200 OK", "yes"));  // the session stays
     client.send(request("GET /again", upgrade_fields)).expect_head("HTTP/1.1 200 OK").expect("yes");
     EXPECT_TRUE(client.finished());
+}
+
+TEST_F(ForwarderTunnelTest, SaysWhichUpgradeTheOriginRequires) {  // RFC 9110 §15.5.22
+    auto& origin = dialer.connect_h1();
+    auto& client = connect();
+    origin.expect_head("GET /chat")
+        .send(
+            "HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\nUpgrade: h2c, websocket\r\n"
+            "Content-Length: 0\r\n\r\n");
+    client.send(request("GET /chat"));
+    EXPECT_THAT(client.received(),
+                AllOf(StartsWith("HTTP/1.1 426 Upgrade Required\r\n"),
+                      HasSubstr("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n")));
 }
 
 TEST_F(ForwarderTunnelTest, UpgradesOnTheCommonSessionsWhereTheyAreOfHttp11) {

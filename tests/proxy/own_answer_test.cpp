@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "nikawa/mapping/host_fault.hpp"
+#include "proxy/connect_target.hpp"
+
 namespace nikawa::proxy {
 namespace {
 
@@ -15,15 +18,71 @@ TEST(OwnAnswer, EveryFailureHasAStatusAndNoneIsASuccess) {
 }
 
 TEST(OwnAnswer, SaysWhatWentWrongAndWhatToDo) {
-    const auto answer =
-        own_answer({Errc::bad_host, Side::client}, "", "9m4e2mr0ui3e8a215n4g", "nikawa-1");
+    const auto answer = own_answer(mapping::bad_host(mapping::HostFault::unmarked),
+                                   shown_host("api.example.com"),
+                                   "9m4e2mr0ui3e8a215n4g",
+                                   "nikawa-1");
     EXPECT_EQ(answer.head.status, 400U);
+    EXPECT_TRUE(
+        answer.body.starts_with("400 Bad Request: the Host does not name an origin (no marker "
+                                "label is behind the name) [Host: api.example.com].\n"))
+        << answer.body;
     EXPECT_NE(answer.body.find("api.example.com.ccnproxy-https"), std::string::npos);
     EXPECT_NE(answer.body.find("--https-for and [map]"), std::string::npos);
     EXPECT_NE(answer.body.find("Request ID: 9m4e2mr0ui3e8a215n4g"), std::string::npos);
     EXPECT_EQ(answer.head.fields.find("Content-Length"), std::to_string(answer.body.size()));
     EXPECT_EQ(answer.head.fields.find("Proxy-Status"),
-              "nikawa-1; error=http_request_error; details=\"the Host does not name an origin\"");
+              "nikawa-1; error=http_request_error; details=\"the Host does not name an origin (no "
+              "marker label is behind the name)\"");
+}
+
+// Whoever reads the reason is not told to do what it says is wrong, or done already.
+TEST(OwnAnswer, AdvisesNothingAgainstTheReason) {
+    const struct {
+        Failure failure;
+        std::string_view advice;  // what the second line begins with; empty: there is none
+    } rows[] = {
+        {mapping::bad_host(mapping::HostFault::unmarked), "Expected the origin's name followed by"},
+        {mapping::bad_host(mapping::HostFault::empty), "Expected the origin's name followed by"},
+        {mapping::bad_host(mapping::HostFault::port_before_marker), ""},
+        {mapping::bad_host(mapping::HostFault::url), ""},
+        {refused(TunnelRefusal::port), "Send plain HTTP and name the origin"},
+        {refused(TunnelRefusal::switched_off), "Send plain HTTP and name the origin"},
+        {refused(TunnelRefusal::marked_host), ""},
+        {refused(TunnelRefusal::fixed_origin), "Send plain HTTP: every request goes there."},
+        {refused(TunnelRefusal::not_http_1), "Ask for the tunnel over HTTP/1.1."},
+        {{Errc::address_denied, Side::client}, "Check the origin's name"},
+        {{Errc::bad_head, Side::client}, "Send a valid HTTP/1.1 request."},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(describe(row.failure));
+        const auto answer = own_answer(row.failure, "", "", "v");
+        const auto second_line = answer.body.substr(answer.body.find('\n') + 1);
+        EXPECT_TRUE(second_line.starts_with(row.advice)) << second_line;
+        EXPECT_EQ(second_line.empty(), row.advice.empty()) << second_line;
+    }
+}
+
+TEST(OwnAnswer, SaysWhichMethodsThereAre) {  // RFC 9110 §15.5.6
+    const auto answer = own_answer({Errc::bad_method, Side::client}, "", "id", "v");
+    EXPECT_EQ(answer.head.status, 405U);
+    EXPECT_EQ(answer.head.fields.find("Allow"), "GET, HEAD");
+    EXPECT_EQ(answer.head.fields.find("Proxy-Status"),
+              "v; error=http_request_error; details=\"statistics are only to be read\"");
+}
+
+TEST(ShownHost, IsVisibleAsciiWithoutSecretsAndNotLong) {
+    EXPECT_EQ(shown_host("api.example.com.ccnproxy-htps:8080"),
+              "Host: api.example.com.ccnproxy-htps:8080");
+    EXPECT_EQ(shown_host("me:secret@a.example"), "Host: a.example");
+    EXPECT_EQ(shown_host("b\xc3\xbc"
+                         "cher.example"),
+              "Host: b\\xC3\\xBCcher.example");
+    EXPECT_EQ(shown_host("a b\t\x7f\\"), "Host: a\\x20b\\x09\\x7F\\x5C");
+    EXPECT_EQ(shown_host(std::string(300, 'a')), "Host: " + std::string(300, 'a'));
+    EXPECT_EQ(shown_host(std::string(301, 'a')), "Host: " + std::string(300, 'a') + "...");
+    EXPECT_EQ(shown_host("me:secret@"), "");
+    EXPECT_EQ(shown_host(""), "");
 }
 
 TEST(OwnAnswer, NamesTheOriginAndTheCause) {

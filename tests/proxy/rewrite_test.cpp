@@ -149,26 +149,6 @@ TEST(ToClient, DropsWhatDescribesOneHopAndAddsOurs) {
                       {"Via", "2 nikawa-1"}}));
 }
 
-TEST(AddDate, WritesAnImfFixdateWhereThereIsNone) {  // RFC 9110 §5.6.7, §6.6.1
-    using Clock = std::chrono::system_clock;
-    const struct {
-        std::time_t now;
-        Fields given;
-        Fields expected;
-    } rows[] = {
-        {1709210096, {}, {{"Date", "Thu, 29 Feb 2024 12:34:56 GMT"}}},
-        {1735689599, {}, {{"Date", "Tue, 31 Dec 2024 23:59:59 GMT"}}},
-        {1709210096, {{"date", "theirs"}}, {{"date", "theirs"}}},
-        {0, {}, {}},
-        {-1, {}, {}},
-    };
-    for (const auto& row : rows) {
-        auto fields = block(row.given);
-        add_date(fields, Clock::from_time_t(row.now));
-        EXPECT_EQ(fields_of(fields), row.expected) << row.now;
-    }
-}
-
 TEST(IsLoop, KnowsOurViaAndChoconsField) {
     const struct {
         Fields fields;
@@ -301,6 +281,16 @@ TEST(NormalizeTarget, FollowsTheTable) {  // RFC 9112 §3.2
             EXPECT_EQ(head.fields.find("host"), row.host);
         }
     }
+}
+
+TEST(NormalizeTarget, NamesTheSchemesThatAreServed) {
+    http::RequestHead head;
+    head.method = "GET";
+    head.target = "ws://o.example/";
+    head.fields.add("Host", "o.example");
+    EXPECT_EQ(describe(normalize_target(head).error()),
+              "the request head is malformed (its target is neither a path nor an http:// or "
+              "https:// URL)");
 }
 
 }  // namespace

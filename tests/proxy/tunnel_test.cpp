@@ -253,19 +253,34 @@ TEST_F(TunnelTest, NobodyTakesForWholeWhatWasHeldWhenTimeWasUp) {
     EXPECT_EQ(state_of(*client.far), State::end);
 }
 
-TEST_F(TunnelTest, GivesTheOtherSideAMomentAfterTheEndOfOneWithoutHalfClose) {
+TEST_F(TunnelTest, LetsTheOtherSideGoOnAfterTheEndOfOneWithoutHalfClose) {
     origin.near->half_close = false;
     open();
     put(*origin.far, "last words");
     origin.far->shutdown_send();
     EXPECT_EQ(take(*client.far), "last words");
     EXPECT_EQ(state_of(*client.far), State::end);
-    put(*client.far, "farewell");  // and no end
-    EXPECT_EQ(take(*origin.far), "farewell");
-    loop.advance(1999ms);
-    EXPECT_FALSE(outcome.done());
+    for (int i = 0; i < 5; ++i) {
+        put(*client.far, "farewell");  // and no end
+        EXPECT_EQ(take(*origin.far), "farewell");
+        loop.advance(1999ms);
+        EXPECT_FALSE(outcome.done());
+    }
     loop.advance(1ms);
     EXPECT_EQ(failure(), std::nullopt);
+    EXPECT_EQ(state_of(*origin.far), State::failed) << "nobody has said that this was all";
+}
+
+TEST_F(TunnelTest, TellsOfWhatTheSideThatEndedDidNotTake) {
+    origin.near->half_close = false;
+    origin.near->set_capacity(4);
+    open();
+    origin.far->shutdown_send();
+    loop.run();
+    put(*client.far, "farewell");
+    loop.advance(2s);
+    EXPECT_EQ(failure(), Errc::peer_closed);
+    EXPECT_EQ(state_of(*origin.far), State::failed);
 }
 
 TEST_F(TunnelTest, CutsBothSidesWhateverTheyWaitFor) {

@@ -27,7 +27,8 @@ class ScriptedDialer final : public net::Dialer {
 public:
     explicit ScriptedDialer(TestLoop& loop) : loop_(loop) {}
 
-    Task<Result<net::Dialled>> dial(const http::Origin& origin, net::DialMode mode) override {
+    Task<net::DialResult<net::Dialled>> dial(const http::Origin& origin,
+                                             net::DialMode mode) override {
         dialled_.push_back(origin);
         last_mode = mode;
         if (fails_at_once) co_return *fails_at_once;
@@ -65,8 +66,8 @@ public:
         return *h2_origins_.back();
     }
 
-    void fail(const Failure& why) {
-        settle(why);
+    void fail(const Failure& why, std::optional<net::Endpoint> peer = {}) {
+        settle(net::DialFailure{why, peer});
         loop_.run();
     }
 
@@ -92,7 +93,7 @@ public:
 private:
     struct Dial {
         explicit Dial(loop::Loop& loop) : ended(loop) {}
-        std::optional<Result<net::Dialled>> outcome;
+        std::optional<net::DialResult<net::Dialled>> outcome;
         loop::Event ended;
     };
 
@@ -108,7 +109,7 @@ private:
         return std::move(pair.far);
     }
 
-    void settle(Result<net::Dialled> outcome) {
+    void settle(net::DialResult<net::Dialled> outcome) {
         if (waiting_.empty()) {
             prepared_.push_back(std::move(outcome));
             return;
@@ -121,7 +122,7 @@ private:
     TestLoop& loop_;
     std::vector<http::Origin> dialled_;
     std::deque<Dial*> waiting_;
-    std::deque<Result<net::Dialled>> prepared_;
+    std::deque<net::DialResult<net::Dialled>> prepared_;
     std::vector<std::unique_ptr<ScriptedPeer>> h1_origins_;
     std::vector<std::unique_ptr<H2Origin>> h2_origins_;
 };

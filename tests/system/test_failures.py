@@ -35,9 +35,12 @@ class Failures(NginxTest):
                 self.assertEqual(reply.body, b"only this")
 
     def test_an_origin_that_refuses_is_502(self):
-        reply = curl(self.nikawa, f"http://a.test.ccnproxy-https:{free_port()}/")
+        port = free_port()
+        reply = curl(self.nikawa, f"http://a.test.ccnproxy-https:{port}/")
         self.assert_answer(reply, 502, "connection_refused")
-        self.assertEqual(self.nikawa.access_log()[0]["error"], "connect_failed")
+        record = self.nikawa.access_log()[0]
+        self.assertEqual((record["error"], record["origin_addr"], record["attempts"]),
+                         ("connect_failed", f"127.0.0.1:{port}", 0))
 
     def test_a_name_that_nobody_has_is_502(self):
         reply = curl(self.nikawa, "http://missing.test.ccnproxy-https:8443/")
@@ -46,7 +49,9 @@ class Failures(NginxTest):
     def test_a_certificate_by_nobody_we_trust_is_502(self):
         reply = curl(self.nikawa, self.nginx.url("self-signed.test", "/hello"))
         self.assert_answer(reply, 502, "tls_certificate_error")
-        self.assertEqual(self.nikawa.access_log()[0]["error"], "tls_certificate_rejected")
+        record = self.nikawa.access_log()[0]
+        self.assertEqual(record["error"], "tls_certificate_rejected")
+        self.assertIn("127.0.0.1:", record["origin_addr"])
 
     def test_a_certificate_for_another_name_is_502(self):
         origin = self.scripted("one.test")
@@ -69,7 +74,15 @@ class Failures(NginxTest):
             with self.subTest(host=host):
                 reply = curl(self.nikawa, "http://x/", "-H", "Host: " + host)
                 self.assert_answer(reply, 400)
+                self.assertIn(f"[Host: {host}]", reply.body.decode())
                 self.assertIn("ccnproxy-https", reply.body.decode())
+
+    def test_a_client_that_speaks_tls_to_us_is_known_by_the_log(self):
+        reply = curl(self.nikawa, f"https://127.0.0.1:{self.nikawa.port}/")
+        self.assertEqual(reply.code, 35)  # the handshake failed
+        record = self.nikawa.access_log()[0]
+        self.assertEqual(record["error"], "bad_head")
+        self.assertIn("speaks TLS to a plain-HTTP port", record["error_detail"])
 
     def test_a_request_that_comes_back_to_us_is_508(self):
         nikawa = self.start("--keep-own-port")

@@ -92,10 +92,16 @@ class Stats(SystemTest):
 
     def test_pages_are_read_only_and_logged(self):
         nikawa = self.start()
-        self.assertEqual(curl(nikawa, nikawa.url + "/.api/stats", "-X", "POST").status, 405)
-        self.assertEqual(curl(nikawa, nikawa.url + "/.api/stats", "-I").status, 200)
+        refused = curl(nikawa, nikawa.url + "/.api/stats", "-X", "POST")
+        self.assertEqual((refused.status, refused.field("Allow")), (405, ["GET, HEAD"]))
+        self.assertIn("error=http_request_error", refused.field("Proxy-Status")[0])
+        self.assertIn(refused.field("X-Chocon-Id")[0], refused.body.decode())
+        self.assertEqual(len(refused.field("Date")), 1)
+        head = curl(nikawa, nikawa.url + "/.api/stats", "-I")
+        self.assertEqual((head.status, len(head.field("Date"))), (200, 1))
         first, second = nikawa.access_log(2)
         self.assertEqual((first["uri"], first["status"]), ("/.api/stats", 405))
+        self.assertEqual(first["error"], "bad_method")
         self.assertEqual((second["method"], second["size"]), ("HEAD", 0))
 
     def test_all_threads_are_counted(self):

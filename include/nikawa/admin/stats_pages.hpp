@@ -25,7 +25,8 @@ struct StatsPagesSettings {
 };
 
 /// Answers the paths at which chocon tells its statistics, and hands every other request on. Like
-/// chocon's, these answers are counted and stand in the access log.
+/// chocon's, these answers are counted and stand in the access log. One by another method than GET
+/// and HEAD is handed on to be refused (bad_method).
 ///
 /// A path belongs to the origin if the Host names one: its own `/.api/stats` stays reachable.
 class StatsPages final : public client::RequestHandler {
@@ -46,12 +47,10 @@ public:
 
 private:
     enum class Page : std::uint8_t { stats, http_stats };
-    struct Answer;
 
     static std::optional<Page> page_of(std::string_view target);
     [[nodiscard]] bool is_for_us(const http::RequestHead& head) const;
     Task<void> answer(client::ClientExchange& exchange, Page page);
-    [[nodiscard]] Answer answer_to(const http::RequestHead& head, Page page) const;
     [[nodiscard]] std::string body_of(Page page, std::string_view target) const;
 
     loop::Loop& loop_;

@@ -9,6 +9,7 @@
 #include "nikawa/base/result.hpp"
 #include "nikawa/http/host_pattern.hpp"
 #include "nikawa/http/origin.hpp"
+#include "nikawa/mapping/host_fault.hpp"
 
 namespace nikawa::mapping {
 
@@ -54,9 +55,11 @@ struct HostRules {
 ///
 /// A trailing dot and any letter case are accepted; an IPv6 address, which has no markers, is put
 /// into its shortest form (RFC 5952).
-/// Errors: bad_host (side client) for what cannot be an origin or means none in this form: nothing
-/// before the marker, an empty or overlong label, bytes that no host name has, a port outside 1 to
-/// 65535.
+/// Errors: bad_host (side client) for what cannot be an origin or means none in this form; its
+/// cause is a `HostFault`.
 Result<http::Origin> map_host(std::string_view host, const HostRules& rules, HostForm form);
+
+/// The bad_host of a host that is none, whatever the rules.
+Failure malformed_host(std::string_view host);
 
 }  // namespace nikawa::mapping

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "nikawa/base/result.hpp"
 #include "nikawa/http/origin.hpp"
@@ -38,6 +39,19 @@ struct Dialled {
     bool resumed = false;  ///< by a TLS session of before
 };
 
+/// Why a dial came to nothing.
+struct DialFailure : Failure {
+    DialFailure() : Failure{} {}  // for DialResult only
+    DialFailure(const Failure& why, std::optional<Endpoint> tried = {})
+        : Failure(why), peer(std::move(tried)) {}
+
+    std::optional<Endpoint> peer;  ///< whose doing it was; nothing if no address was dialled
+};
+
+/// What a dial gives: its failure knows the address.
+template <class T>
+using DialResult = boost::system::result<T, DialFailure>;
+
 /// Which addresses may be connected to.
 class AddressRules {
 public:
@@ -57,7 +71,7 @@ public:
     /// Errors (side origin): resolve_failed, resolve_timed_out, connect_failed, connect_timed_out,
     /// tls_failed, tls_certificate_rejected, tls_timed_out. Side self: descriptors_exhausted. Side
     /// client: address_denied, target_denied.
-    virtual Task<Result<Dialled>> dial(const http::Origin& origin, DialMode mode) = 0;
+    virtual Task<DialResult<Dialled>> dial(const http::Origin& origin, DialMode mode) = 0;
 
     /// A session to this address has gone silent: dials prefer others for a while.
     virtual void avoid(const http::Origin& /*origin*/, const IpAddress& /*address*/) {}

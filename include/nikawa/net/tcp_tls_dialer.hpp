@@ -39,7 +39,7 @@ public:
                  DescriptorRelief* relief = nullptr);
     ~TcpTlsDialer() override;
 
-    Task<Result<Dialled>> dial(const http::Origin& origin, DialMode mode) override;
+    Task<DialResult<Dialled>> dial(const http::Origin& origin, DialMode mode) override;
     void avoid(const http::Origin& origin, const IpAddress& address) override;
     Deadline keep_resolved(const http::Origin& origin) override;
     [[nodiscard]] bool has_left(const http::Origin& origin,
@@ -51,9 +51,9 @@ public:
 
 private:
     Task<Result<Addresses>> resolve(const std::string& host);
-    Task<Result<Dialled>> dial_one_of(const http::Origin& origin,
-                                      DialMode mode,
-                                      Addresses& untried);
+    Task<DialResult<Dialled>> dial_one_of(const http::Origin& origin,
+                                          DialMode mode,
+                                          Addresses& untried);
     Task<Result<Dialled>> begin(const http::Origin& origin,
                                 DialMode mode,
                                 UniqueFd fd,

@@ -28,7 +28,7 @@ public:
     SessionFactory(loop::Loop& loop, net::Dialer& dialer, Limits limits);
 
     /// Errors: those of `net::Dialer::dial()`.
-    Task<Result<DialledSession>> dial(const http::Origin& origin, net::DialMode mode);
+    Task<net::DialResult<DialledSession>> dial(const http::Origin& origin, net::DialMode mode);
 
     /// What knows the origin's names and addresses.
     [[nodiscard]] net::Dialer& dialer() const { return dialer_; }

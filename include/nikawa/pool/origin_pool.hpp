@@ -71,6 +71,10 @@ public:
     /// Ends the wait with `why`; does nothing when a stream has been assigned already.
     void abandon(const Failure& why) noexcept;
 
+    /// The address of the last dial that failed while it waited; nothing if none did, or none that
+    /// had an address.
+    [[nodiscard]] const std::optional<net::Endpoint>& failed_at() const { return failed_at_; }
+
 private:
     friend OriginPool;
     void expire() noexcept override { abandon({Errc::acquire_timed_out, Side::origin}); }
@@ -80,6 +84,7 @@ private:
     OriginPool* pool_ = nullptr;  // while it is in its queue
     std::list<Waiter*>::iterator place_;
     DialReason reason_ = DialReason::first_use;
+    std::optional<net::Endpoint> failed_at_;
     std::optional<Result<Acquired>> outcome_;
     loop::Event served_;
     loop::Watchdog watchdog_;
@@ -182,7 +187,7 @@ private:
     void start_dials();
     void start_dials(std::size_t count, DialReason reason);
     void start_dial(DialReason reason, Promise promise);
-    void dial_failed(const Failure& why, TimePoint began);
+    void dial_failed(const net::DialFailure& why, TimePoint began);
     void serve_waiters();
     void fail_waiters(const Failure& why);
     [[nodiscard]] Member* pick(Repeatable repeatable) const;

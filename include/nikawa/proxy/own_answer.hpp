@@ -22,11 +22,16 @@ unsigned status_of(const Failure& failure);
 /// The failure in words; with an outage since when, why, and when the next attempt is made.
 std::string reason_of(const Failure& failure, const pool::Outage* outage);
 
-/// The answer to a request that failed. `origin` is "https://api.example.com" where one was
-/// named, else empty; `via_name` is who speaks in Proxy-Status. `outage`, if any, is why the origin
-/// could not be asked.
+/// A Host that names no origin, as it can be shown to who sent it: "Host: api.example.com". What is
+/// not visible ASCII is escaped, a user's name and password are left out, and so is the end of a
+/// long one. Empty for an empty one.
+std::string shown_host(std::string_view host);
+
+/// The answer to a request that failed. `subject` is the origin, "https://api.example.com", or the
+/// `shown_host()` that names none, or empty; `via_name` is who speaks in Proxy-Status. `outage`, if
+/// any, is why the origin could not be asked.
 OwnAnswer own_answer(const Failure& failure,
-                     std::string_view origin,
+                     std::string_view subject,
                      std::string_view request_id,
                      std::string_view via_name,
                      const pool::Outage* outage = nullptr);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -42,9 +41,5 @@ void to_origin(http::RequestHead& head,
 /// Makes an origin's response the one for the client: connection-specific fields go, the request id
 /// and our Via entry are added. All else stays, in its order.
 void to_client(http::ResponseHead& head, std::string_view request_id, const Identity& identity);
-
-/// Adds Date to a response that has none (RFC 9110 §6.6.1). A clock that was never set, as it
-/// stands in the last century, is no clock.
-void add_date(http::FieldBlock& fields, std::chrono::system_clock::time_point now);
 
 }  // namespace nikawa::proxy
