@@ -107,12 +107,14 @@ void append_path(std::string& out, std::string_view path, PathForm form) {
 void append_query(std::string& out, std::string_view query, Placement placement, QueryForm form) {
     const bool is_presigned = placement == Placement::query;
     std::vector<std::pair<std::string, std::string>> parameters;
-    for_each_parameter(query, [&](const Parameter& parameter) {
+    const auto take = [&](const Parameter& parameter) {
         if (is_presigned && is_named(parameter, "X-Amz-Signature")) return;
         const bool has_no_token = is_presigned && form == QueryForm::without_token;
         if (has_no_token && is_named(parameter, "X-Amz-Security-Token")) return;
         parameters.emplace_back(recoded(parameter.name, form), recoded(parameter.value, form));
-    });
+    };
+    const bool is_as_it_stands = form == QueryForm::as_it_stands;
+    for_each_parameter(query, take, is_as_it_stands ? EmptyPiece::parameter : EmptyPiece::skipped);
     std::ranges::sort(parameters);
     const char* separator = "";
     for (const auto& [name, value] : parameters) {

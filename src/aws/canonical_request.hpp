@@ -26,7 +26,7 @@ enum class PathForm : std::uint8_t {
 enum class QueryForm : std::uint8_t {
     plus_is_space,  ///< decoded, encoded and sorted, as documented
     plus_is_plus,   ///< the same, a `+` being itself
-    as_it_stands,   ///< sorted only: botocore
+    as_it_stands,   ///< sorted only, an empty piece (`a=1&`) being a `=`: botocore
     without_token,  ///< as `plus_is_space`, X-Amz-Security-Token left out: presigned for AWS IoT
 };
 

@@ -12,6 +12,14 @@ namespace {
 
 constexpr std::string_view blanks = " \t\r\f\v";
 
+// As the IAM API has it: what comes from elsewhere is logged.
+bool is_key_id(std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_';
+    });
+}
+
 std::string_view trimmed(std::string_view text) {
     const auto begin = text.find_first_not_of(blanks);
     if (begin == text.npos) return {};
@@ -152,7 +160,7 @@ std::optional<Credential> parse_metadata_credential(std::string_view json) {
     };
     if (document.contains("Code") && text("Code") != "Success") return std::nullopt;
     Credential credential{text("AccessKeyId"), text("SecretAccessKey"), text("Token")};
-    if (credential.access_key_id.empty() || credential.secret_access_key.empty()) {
+    if (!is_key_id(credential.access_key_id) || credential.secret_access_key.empty()) {
         return std::nullopt;
     }
     if (const auto expiration = text("Expiration"); !expiration.empty()) {

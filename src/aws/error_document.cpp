@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "aws/canonical_request.hpp"
+#include "aws/query.hpp"
 #include "nikawa/aws/refusal.hpp"
 #include "nikawa/http/field_block.hpp"
 
@@ -112,6 +113,15 @@ constexpr std::string_view xml_services[] = {"autoscaling",
                                              "sqs",
                                              "sts"};
 
+/// Whether it is a request of an API in JSON whose signatures name it as another one in XML.
+bool is_of_json_namesake(std::string_view service, std::string_view path) {
+    // The first versions of these have everything at "/", the later ones, and the search itself of
+    // CloudSearch, have not.
+    if (service == "ses" || service == "cloudsearch") return path != "/";
+    // The control plane; no bucket has capitals.
+    return service == "s3-outposts" && path.starts_with("/S3Outposts/");
+}
+
 }  // namespace
 
 std::string_view error_code(ErrorShape shape, Refusal refusal) {
@@ -124,7 +134,10 @@ std::string_view error_code(ErrorShape shape, Refusal refusal) {
     return codes(refusal).json;
 }
 
-ErrorShape error_shape(std::string_view service, std::string_view content_type) {
+ErrorShape error_shape(std::string_view service,
+                       std::string_view target,
+                       std::string_view content_type) {
+    if (is_of_json_namesake(service, path_of(target))) return ErrorShape::json;
     if (is_s3_family(service)) return ErrorShape::s3_xml;
     if (begins_with(content_type, "application/x-amz-json") ||
         begins_with(content_type, "application/json")) {

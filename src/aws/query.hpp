@@ -28,14 +28,20 @@ struct Parameter {
 std::string_view path_of(std::string_view target);
 std::string_view query_of(std::string_view target);
 
-/// Calls `visit(Parameter)` for each parameter of a query, in order; empty ones are passed over.
+/// Whether what is between two `&` (or at an end) is a parameter if it is nothing.
+enum class EmptyPiece { skipped, parameter };
+
+/// Calls `visit(Parameter)` for each parameter of a query, in order.
 template <class Visit>
-void for_each_parameter(std::string_view query, Visit visit) {
-    while (!query.empty()) {
+void for_each_parameter(std::string_view query,
+                        Visit visit,
+                        EmptyPiece empty_piece = EmptyPiece::skipped) {
+    for (bool is_last = query.empty(); !is_last;) {
         const auto end = query.find('&');
         const auto piece = query.substr(0, end);
-        query = end == query.npos ? std::string_view{} : query.substr(end + 1);
-        if (piece.empty()) continue;
+        is_last = end == query.npos;
+        if (!is_last) query.remove_prefix(end + 1);
+        if (piece.empty() && empty_piece == EmptyPiece::skipped) continue;
         const auto equals = piece.find('=');
         visit(Parameter{
             piece.substr(0, equals),

@@ -135,6 +135,12 @@ bool drops_signed_field(const http::FieldBlock& fields, const RequestSignature& 
     return drops;
 }
 
+/// Whether the field stands in the request and gets to the origin as it stands there. One that is
+/// for a connection may be left out or written in another way by who writes it to that.
+bool goes_on(const http::FieldBlock& fields, std::string_view name) {
+    return !http::is_connection_specific(http::field_id(name)) && fields.find(name).has_value();
+}
+
 Result<void> check_time(const RequestSignature& signature, WallTime now) {
     const auto at = parse_timestamp(signature.timestamp);
     if (!at) return failure_of(Refusal::malformed);
@@ -239,7 +245,7 @@ Result<Signer> Signer::verify(const http::RequestHead& head,
 std::string Signer::sign(http::RequestHead& head) const {
     RequestSignature now = request_;
     std::erase_if(now.signed_headers,
-                  [&](const std::string& name) { return !head.fields.find(name); });
+                  [&](const std::string& name) { return !goes_on(head.fields, name); });
     const bool is_presigned = now.placement == Placement::query;
     if (now.signed_headers.size() != request_.signed_headers.size()) {
         const auto list = joined(now.signed_headers);

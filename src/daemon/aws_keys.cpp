@@ -75,34 +75,42 @@ Task<void> AwsKeys::fetch() {
     is_fetching_ = false;
     fetched_at_ = loop_.now();
     if (auto* const credential = std::get_if<aws::Credential>(&got)) {
-        keep(std::move(*credential));
+        take(std::move(*credential));
     } else if (!stopped_) {
         note_failure(std::get<std::string>(got));
     }
     for (auto* const waiter : std::exchange(waiting_, {})) waiter->notify();
 }
 
-void AwsKeys::keep(aws::Credential credential) {
+void AwsKeys::take(aws::Credential credential) {
     const auto now = wall_clock_();
+    const std::string key = "access key " + credential.access_key_id + " from the endpoint";
+    const bool is_new = find(credential.access_key_id) == nullptr;
     std::optional<Duration> left;
     if (credential.expires_at) left = *credential.expires_at - now;
-    const bool is_new = find(credential.access_key_id) == nullptr;
-    if (is_new || std::exchange(is_failing_, false)) {
-        tell_(Level::info, "access key " + credential.access_key_id + " from the endpoint");
+    if (left && *left <= Duration::zero()) {
+        credential.expires_at = now + extension;
+        keep(std::move(credential), now);
+        if (!stopped_) note_failure(key + " has expired");
+        return;
     }
+    keep(std::move(credential), now);
+    if (std::exchange(is_failing_, false) || is_new) tell_(Level::info, key);
+    retry_after_ = Duration::zero();
+    if (!stopped_) next_fetch_.arm(Deadline::after(loop_.now(), next_fetch_after(left)));
+}
+
+void AwsKeys::keep(aws::Credential credential, aws::WallTime now) {
     std::erase_if(fetched_, [&](const aws::Credential& old) {
         return old.access_key_id == credential.access_key_id ||
                (old.expires_at && *old.expires_at <= now);
     });
     fetched_.push_back(std::move(credential));
-    is_failing_ = false;
-    retry_after_ = Duration::zero();
-    if (!stopped_) next_fetch_.arm(Deadline::after(loop_.now(), next_fetch_after(left)));
 }
 
 void AwsKeys::note_failure(const std::string& problem) {
     if (!std::exchange(is_failing_, true)) {
-        tell_(Level::warning, problem + "; it is asked again until it answers");
+        tell_(Level::warning, problem + "; it is asked again until that is mended");
     }
     retry_after_ = std::clamp(2 * retry_after_, first_retry, last_retry);
     next_fetch_.arm(Deadline::after(loop_.now(), retry_after_));

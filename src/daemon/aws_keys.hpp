@@ -13,6 +13,11 @@
 
 namespace nikawa::daemon {
 
+/// For how long a credential serves of which the endpoint says that it has expired. It does so when
+/// it can get no other, and then AWS still takes it: the SDKs, too, go on with it for so long, and
+/// ask again meanwhile.
+inline constexpr Duration extension = std::chrono::minutes{15};
+
 /// How long after a credential was fetched the next one is, by what is left of it; SDKs on the
 /// same machine ask a few minutes before its end. Nothing left: that of one without an end.
 Duration next_fetch_after(std::optional<Duration> left);
@@ -45,7 +50,8 @@ public:
 private:
     void begin_fetch();
     Task<void> fetch();
-    void keep(aws::Credential credential);
+    void take(aws::Credential credential);
+    void keep(aws::Credential credential, aws::WallTime now);
     void note_failure(const std::string& problem);
     void expire() noexcept override { begin_fetch(); }
 

@@ -1,10 +1,10 @@
 #include "daemon/aws_metadata.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <utility>
 
 #include "daemon/options_values.hpp"
+#include "daemon/regular_file.hpp"
 
 namespace nikawa::daemon {
 namespace {
@@ -14,6 +14,7 @@ using Fetched = std::variant<aws::Credential, std::string>;
 constexpr unsigned ok = 200;
 constexpr unsigned not_found = 404;
 constexpr std::size_t largest_answer = 64 * 1024;
+constexpr std::size_t largest_token = 64 * 1024;
 
 // It is on this machine: what it does not answer soon it does not answer.
 constexpr origin::StreamTimeouts patience{.response_head = std::chrono::seconds{2},
@@ -30,6 +31,15 @@ constexpr std::string_view roles_path = "/latest/meta-data/iam/security-credenti
 std::string trimmed(std::string text) {
     text.erase(std::min(text.find_first_of("\r\n"), text.size()));
     return text;
+}
+
+// By what IAM has for names, and those of paths and ARNs, too: it becomes part of a target.
+bool is_role(std::string_view name) {
+    return !name.empty() && std::ranges::all_of(name, [](char c) {
+        const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        return is_letter || (c >= '0' && c <= '9') ||
+               std::string_view{"_+=,.@-/:"}.find(c) != std::string_view::npos;
+    });
 }
 
 // A URL, taken apart: origin and path.
@@ -53,14 +63,13 @@ std::variant<MetadataEndpoint, std::string> metadata_endpoint(
         const char* const value = environment(name);
         return std::string{value == nullptr ? "" : value};
     };
-    const auto unreadable = [](std::string_view name, const std::string& value) {
-        return std::string{name} + "=" + value + " is not a URL";
-    };
+    // What stands there may hold a secret.
+    const auto unreadable = [](std::string name) { return name.append(" is not a URL"); };
     if (kind == "ec2") {
         auto url = given("AWS_EC2_METADATA_SERVICE_ENDPOINT");
         if (url.empty()) url = "http://169.254.169.254";
         auto endpoint = endpoint_at(Kind::ec2, url);
-        if (!endpoint) return unreadable("AWS_EC2_METADATA_SERVICE_ENDPOINT", url);
+        if (!endpoint) return unreadable("AWS_EC2_METADATA_SERVICE_ENDPOINT");
         if (endpoint->path == "/") endpoint->path.clear();
         return std::move(*endpoint);
     }
@@ -70,9 +79,12 @@ std::variant<MetadataEndpoint, std::string> metadata_endpoint(
         return "the environment has neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor "
                "AWS_CONTAINER_CREDENTIALS_FULL_URI: is this a container of ECS or EKS?";
     }
+    if (!relative.empty() && !relative.starts_with('/')) {
+        return "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is not a path";
+    }
     auto endpoint =
         endpoint_at(Kind::ecs, relative.empty() ? full : "http://169.254.170.2" + relative);
-    if (!endpoint) return unreadable("AWS_CONTAINER_CREDENTIALS_FULL_URI", full);
+    if (!endpoint) return unreadable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
     endpoint->token = given("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     endpoint->token_file = given("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
     return std::move(*endpoint);
@@ -108,6 +120,7 @@ Task<Fetched> MetadataClient::fetch_from_ec2() {
     if (status && *status == not_found) co_return std::string{"this machine has no IAM role"};
     if (!status || *status != ok) co_return what_failed(for_role, status);
     const auto role = trimmed(std::move(answer));
+    if (!is_role(role)) co_return endpoint_.origin.to_string() + " gave what is no role";
 
     auto for_credential = request("GET", for_role.target + role);
     for_credential.fields.add("X-aws-ec2-metadata-token", token);
@@ -122,11 +135,12 @@ Task<Fetched> MetadataClient::fetch_from_ecs() {
     auto for_credential = request("GET", endpoint_.path);
     auto token = endpoint_.token;
     if (!endpoint_.token_file.empty()) {
-        std::ifstream file{endpoint_.token_file};
-        if (!std::getline(file, token)) {
-            co_return "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=" + endpoint_.token_file +
-                " cannot be read";
+        auto file = read_regular_file(endpoint_.token_file, largest_token);
+        if (!file.problem.empty()) {
+            co_return "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=" + endpoint_.token_file + " " +
+                file.problem;
         }
+        token = std::move(file.text);
     }
     if (!token.empty()) for_credential.fields.add("Authorization", trimmed(std::move(token)));
     std::string answer;
@@ -145,9 +159,11 @@ http::RequestHead MetadataClient::request(std::string_view method, std::string_v
     return head;
 }
 
+// Without the path that the environment gives: who knows that of a container gets its credential.
 std::string MetadataClient::what_failed(const http::RequestHead& head,
                                         const Result<unsigned>& status) const {
-    std::string text = head.method + " " + endpoint_.origin.to_string() + head.target + ": ";
+    std::string text = head.method + " " + endpoint_.origin.to_string() +
+                       head.target.substr(endpoint_.path.size()) + ": ";
     if (!status) return text + describe(status.error());
     return text + "answered with " + std::to_string(*status);
 }

@@ -1,6 +1,5 @@
 #include "daemon/credentials_file.hpp"
 
-#include <fcntl.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <sys/stat.h>
@@ -9,11 +8,9 @@
 
 #include <array>
 #include <boost/endian/conversion.hpp>
-#include <cerrno>
 #include <cstring>
-#include <system_error>
 
-#include "nikawa/net/unique_fd.hpp"
+#include "daemon/regular_file.hpp"
 
 namespace nikawa::daemon {
 namespace {
@@ -21,8 +18,6 @@ namespace {
 constexpr std::size_t largest_file = 1024 * 1024;
 constexpr mode_t group_bits = S_IRWXG;
 constexpr mode_t other_bits = S_IRWXO;
-
-std::string reason() { return std::system_category().message(errno); }
 
 // Where there is an access control list the bits of the group are only the most that it allows to
 // anybody. systemd makes one to let the user of a service read its credential.
@@ -34,18 +29,13 @@ bool may_group_in(int file, mode_t mode) {
     return lets_others_in({list.data(), static_cast<std::size_t>(size)}, geteuid());
 }
 
-// What is wrong with a file, before anything of it is read; empty for nothing.
-std::string problem_with_file(int file, const std::string& path) {
-    struct stat status {};
-    if (fstat(file, &status) != 0) return "cannot be read: " + reason();
-    if (!S_ISREG(status.st_mode)) return "is not a regular file";
+std::string problem_with_owner(int file, const struct stat& status, const std::string& path) {
     if (status.st_uid != 0 && status.st_uid != geteuid()) {
         return "holds secrets and must belong to root or to the user nikawa runs as (chown)";
     }
     if ((status.st_mode & other_bits) != 0 || may_group_in(file, status.st_mode)) {
         return "holds secrets and must not be open to its group or others: chmod 600 " + path;
     }
-    if (static_cast<std::size_t>(status.st_size) > largest_file) return "is larger than 1m";
     return {};
 }
 
@@ -71,19 +61,11 @@ bool lets_others_in(Bytes access_control_list, uid_t user) {
 }
 
 std::variant<aws::Credentials, std::string> read_credentials_file(const std::string& path) {
-    // A FIFO would have us wait for a writer.
-    const net::UniqueFd file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-    if (!file) return "cannot be read: " + reason();
-    if (auto problem = problem_with_file(file.get(), path); !problem.empty()) return problem;
-    std::string text;
-    std::array<char, 4096> piece{};
-    for (;;) {
-        const auto got = read(file.get(), piece.data(), piece.size());
-        if (got < 0) return "cannot be read: " + reason();
-        if (got == 0 || text.size() > largest_file) break;
-        text.append(piece.data(), static_cast<std::size_t>(got));
-    }
-    auto parsed = aws::parse_credentials_file(text);
+    auto read = read_regular_file(path, largest_file, [&](int file, const struct stat& status) {
+        return problem_with_owner(file, status, path);
+    });
+    if (!read.problem.empty()) return std::move(read.problem);
+    auto parsed = aws::parse_credentials_file(read.text);
     if (const auto* const problem = std::get_if<aws::CredentialsProblem>(&parsed)) {
         if (problem->line == 0) return problem->text;
         return "line " + std::to_string(problem->line) + ": " + problem->text;

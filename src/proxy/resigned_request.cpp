@@ -14,10 +14,11 @@ std::string_view host_of(const http::RequestHead& head) {
     return head.fields.find(http::FieldId::host).value_or("");
 }
 
-// The service that a name is of, where the signature does not say: "s3" if it is one of S3's.
+// The service that a name is of, where the signature does not say: one of S3's, or nothing.
 std::string_view service_by_name(std::string_view host) {
     for (auto rest = host; !rest.empty();) {
         const auto label = rest.substr(0, rest.find('.'));
+        if (label == "s3-outposts") return label;
         if (label == "s3" || label.starts_with("s3-")) return "s3";
         rest.remove_prefix(std::min(label.size() + 1, rest.size()));
     }
@@ -131,7 +132,7 @@ void ResignedRequest::shape(const Failure& failure,
     const std::string_view service =
         signature_ ? std::string_view{signature_->service} : service_by_name(host_of(sent_));
     const auto content_type = sent_.fields.find("content-type").value_or("");
-    const auto kind = aws::error_shape(service, content_type);
+    const auto kind = aws::error_shape(service, sent_.target, content_type);
     auto document =
         aws::error_document(kind, *refusal, message_for(failure), request_id, content_type);
     answer.head.status = status_of(*refusal);

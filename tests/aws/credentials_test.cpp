@@ -130,6 +130,8 @@ TEST(MetadataCredential, IsNothingWhereThereIsNone) {
           "not json",
           R"({"AccessKeyId":"A","SecretAccessKey":7})",
           R"({"AccessKeyId":"","SecretAccessKey":""})",
+          R"({"AccessKeyId":"A\n[error] B","SecretAccessKey":"s"})",
+          R"({"AccessKeyId":"A/B","SecretAccessKey":"s"})",
           R"({"Code":"Failed","AccessKeyId":"A","SecretAccessKey":"s"})",
           R"({"AccessKeyId":"A","SecretAccessKey":"s","Expiration":"tomorrow"})",
           R"({"AccessKeyId":"A","SecretAccessKey":"s","Expiration":"2017-13-17T15:09:54Z"})"}) {

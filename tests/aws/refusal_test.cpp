@@ -34,27 +34,40 @@ TEST(Refusal, OfAnUnknownKeyNamesTheThreeWaysOut) {
 }
 
 TEST(ErrorShape, FollowsTheServiceAndTheRequest) {
+    const auto form = "application/x-www-form-urlencoded; charset=utf-8";
     const struct {
         std::string_view service;
+        std::string_view target;
         std::string_view content_type;
         ErrorShape shape;
     } rows[] = {
-        {"s3", "", ErrorShape::s3_xml},
-        {"s3", "application/json", ErrorShape::s3_xml},
-        {"s3express", "", ErrorShape::s3_xml},
-        {"sqs", "application/x-amz-json-1.0", ErrorShape::json},
-        {"sqs", "application/x-www-form-urlencoded; charset=utf-8", ErrorShape::query_xml},
-        {"sts", "", ErrorShape::query_xml},
-        {"ec2", "application/x-www-form-urlencoded; charset=utf-8", ErrorShape::ec2_xml},
-        {"dynamodb", "Application/X-Amz-Json-1.0", ErrorShape::json},
-        {"lambda", "", ErrorShape::json},
-        {"route53", "", ErrorShape::query_xml},
-        {"route53", "application/json", ErrorShape::json},
-        {"something", "text/plain", ErrorShape::json},
+        {"s3", "/", "", ErrorShape::s3_xml},
+        {"s3", "/b/k", "application/json", ErrorShape::s3_xml},
+        {"s3express", "/k", "", ErrorShape::s3_xml},
+        {"s3-outposts", "/k", "", ErrorShape::s3_xml},
+        {"s3-outposts", "/S3Outposts/ListEndpoints?maxResults=1", "", ErrorShape::json},
+        {"s3-outposts", "/S3Outposts/CreateEndpoint", "application/json", ErrorShape::json},
+        {"sqs", "/", "application/x-amz-json-1.0", ErrorShape::json},
+        {"sqs", "/1234/q", form, ErrorShape::query_xml},
+        {"sts", "/?Action=GetCallerIdentity", "", ErrorShape::query_xml},
+        {"ses", "/", form, ErrorShape::query_xml},
+        {"ses", "/?Action=ListIdentities", "", ErrorShape::query_xml},
+        {"ses", "/v2/email/account", "", ErrorShape::json},
+        {"ses", "/v1/email/account", "", ErrorShape::json},
+        {"ses", "/v2/email/tags", "application/json", ErrorShape::json},
+        {"cloudsearch", "/", form, ErrorShape::query_xml},
+        {"cloudsearch", "/2013-01-01/search", form, ErrorShape::json},
+        {"cloudsearch", "/2013-01-01/search?q=a", "", ErrorShape::json},
+        {"ec2", "/", form, ErrorShape::ec2_xml},
+        {"dynamodb", "/", "Application/X-Amz-Json-1.0", ErrorShape::json},
+        {"lambda", "/2015-03-31/functions/", "", ErrorShape::json},
+        {"route53", "/2013-04-01/hostedzone", "", ErrorShape::query_xml},
+        {"route53", "/", "application/json", ErrorShape::json},
+        {"something", "/", "text/plain", ErrorShape::json},
     };
     for (const auto& row : rows) {
-        SCOPED_TRACE(std::string{row.service} + " " + std::string{row.content_type});
-        EXPECT_EQ(error_shape(row.service, row.content_type), row.shape);
+        SCOPED_TRACE(std::string{row.service}.append(" ").append(row.target));
+        EXPECT_EQ(error_shape(row.service, row.target, row.content_type), row.shape);
     }
 }
 

@@ -1,6 +1,8 @@
 #include "daemon/aws_keys.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <map>
 
@@ -63,8 +65,14 @@ TEST(MetadataEndpoint, IsWhereTheEnvironmentSays) {
 TEST(MetadataEndpoint, IsNoneWithoutTheVariablesOrWithBrokenOnes) {
     const auto problem = [](const auto& got) { return std::get<std::string>(got); };
     EXPECT_THAT(problem(endpoint_by("ecs", {})), HasSubstr("AWS_CONTAINER_CREDENTIALS_FULL_URI"));
-    EXPECT_THAT(problem(endpoint_by("ec2", {{"AWS_EC2_METADATA_SERVICE_ENDPOINT", "localhost"}})),
-                HasSubstr("localhost is not a URL"));
+    EXPECT_EQ(problem(endpoint_by("ec2", {{"AWS_EC2_METADATA_SERVICE_ENDPOINT", "localhost"}})),
+              "AWS_EC2_METADATA_SERVICE_ENDPOINT is not a URL");
+    EXPECT_EQ(problem(endpoint_by("ecs", {{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "v2/creds"}})),
+              "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is not a path");
+    EXPECT_EQ(problem(endpoint_by("ecs",
+                                  {{"AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                                    "http://user:password@localhost/creds"}})),
+              "AWS_CONTAINER_CREDENTIALS_FULL_URI is not a URL");
 }
 
 TEST(NextFetchAfter, IsAheadOfTheEnd) {
@@ -93,13 +101,16 @@ std::string credential_json(std::string_view key, std::string_view expiration) {
 class AwsKeysTest : public testing::Test {
 protected:
     AwsKeysTest() { wall_time = {}; }
-    ~AwsKeysTest() override {
+    ~AwsKeysTest() override { stop(); }
+
+    void stop() {
         keys_->stop();
         dialer.fail_waiting();
         loop.run();
     }
 
     AwsKeys& start(const MetadataEndpoint& endpoint) {
+        keys_.reset();
         client_.emplace(loop.loop(), dialer, endpoint);
         keys_.emplace(loop.loop(),
                       file,
@@ -177,6 +188,31 @@ TEST_F(AwsKeysTest, SendsTheTokenOfAFile) {
     EXPECT_TRUE(origin.finished());
 }
 
+TEST_F(AwsKeysTest, SaysWhatIsWrongWithTheFileOfTheToken) {
+    const test::TemporaryDirectory directory;
+    const std::string path = directory.path() / "token";
+    MetadataEndpoint endpoint{.kind = Kind::ecs, .origin = plain("169.254.170.23")};
+    endpoint.token_file = path;
+    ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);  // nobody writes to it
+    start(endpoint);
+    EXPECT_THAT(said, ElementsAre(HasSubstr("_TOKEN_FILE=" + path + " is not a regular file")));
+    ASSERT_EQ(unlink(path.c_str()), 0);
+    std::ofstream{path} << std::string(70'000, 'x');
+    stop();
+    start(endpoint);
+    EXPECT_THAT(said.back(), HasSubstr(path + " is larger than 64k"));
+    EXPECT_TRUE(dialer.dialled().empty());
+}
+
+TEST_F(AwsKeysTest, AsksForNoRoleOfAnotherKindOfName) {
+    start({.kind = Kind::ec2, .origin = plain("169.254.169.254")});
+    dialer.connect_h1().expect_head("PUT ").send(answer("the-token"));
+    dialer.connect_h1().expect_head("GET ").send(answer("a role\x1b[2J"));
+    loop.run();
+    EXPECT_THAT(said, ElementsAre(HasSubstr("http://169.254.169.254 gave what is no role")));
+    EXPECT_EQ(dialer.dialled().size(), 2U);
+}
+
 TEST_F(AwsKeysTest, KeepsACredentialThatWasFetchedBeforeUntilItExpires) {
     auto& keys = start_ecs();
     answer_with("ASIAFIRST", "1970-01-01T00:30:00Z");
@@ -220,9 +256,32 @@ TEST_F(AwsKeysTest, TellsOnceThatTheEndpointFailsAndAsksOn) {
         loop.run();
         loop.advance(pause);
     }
-    EXPECT_THAT(said, ElementsAre(HasSubstr("warning: GET http://169.254.170.2/creds: answered")));
+    EXPECT_THAT(said, ElementsAre(HasSubstr("warning: GET http://169.254.170.2: answered")));
     answer_with("ASIAFIRST", "1970-01-01T06:00:00Z");
     EXPECT_NE(keys.find("ASIAFIRST"), nullptr);
+    EXPECT_EQ(said.size(), 2U);
+}
+
+// The SDKs go on with it as well, and AWS may.
+TEST_F(AwsKeysTest, WarnsOfACredentialThatHasExpiredAndExtendsItWhileThereIsNoOther) {
+    wall_time += 1h;
+    auto& keys = start_ecs();
+    for (const auto pause : {5s, 10s, 20s}) {
+        answer_with("ASIAFIRST", "1970-01-01T01:00:00Z");
+        ASSERT_NE(keys.find("ASIAFIRST"), nullptr);
+        EXPECT_EQ(keys.find("ASIAFIRST")->expires_at, wall_time + extension);
+        EXPECT_THAT(said,
+                    ElementsAre(HasSubstr(
+                        "warning: access key ASIAFIRST from the endpoint has expired; ")));
+        wall_time += pause;
+        loop.advance(pause);
+    }
+    answer_with("ASIASECOND", "1970-01-01T07:00:00Z");
+    EXPECT_THAT(said.back(), "access key ASIASECOND from the endpoint");
+    wall_time += 1h;
+    loop.advance(1h);
+    answer_with("ASIASECOND", "1970-01-01T07:00:00Z");
+    EXPECT_EQ(keys.find("ASIAFIRST"), nullptr);
     EXPECT_EQ(said.size(), 2U);
 }
 

@@ -67,6 +67,11 @@ TEST_F(CredentialsFileTest, IsRefusedWhenItIsNoFile) {
     EXPECT_THAT(problem_with(path + ".missing"), HasSubstr("cannot be read"));
 }
 
+TEST_F(CredentialsFileTest, IsRefusedWhenItIsTooLarge) {
+    const std::string comment(1024 * 1024, '#');
+    EXPECT_THAT(problem_with(write(comment + "\n", 0600)), HasSubstr("is larger than 1024k"));
+}
+
 TEST_F(CredentialsFileTest, IsRefusedWithTheLineThatIsWrong) {
     EXPECT_THAT(problem_with(write("[default\n", 0600)), HasSubstr("line 1: "));
 }

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdio>
+#include <map>
 
 namespace nikawa::test {
 namespace {
@@ -49,9 +50,18 @@ std::string signature_of(std::string_view service, std::string_view string_to_si
     return hex(hmac(key, string_to_sign));
 }
 
+/// Host among the others, in the alphabet.
+std::map<std::string, std::string> all_signed(const AwsRequest& request) {
+    std::map<std::string, std::string> fields{request.fields.begin(), request.fields.end()};
+    fields.emplace("host", request.host);
+    return fields;
+}
+
 std::string names_of(const AwsRequest& request) {
-    std::string names = "host";
-    for (const auto& field : request.fields) names.append(";").append(field.first);
+    std::string names;
+    for (const auto& field : all_signed(request)) {
+        names.append(names.empty() ? "" : ";").append(field.first);
+    }
     return names;
 }
 
@@ -59,8 +69,7 @@ std::string names_of(const AwsRequest& request) {
 
 std::string aws_signature(const AwsRequest& request) {
     std::string canonical = request.method + "\n" + request.path + "\n" + request.query + "\n";
-    canonical += "host:" + request.host + "\n";
-    for (const auto& [name, value] : request.fields) canonical += name + ":" + value + "\n";
+    for (const auto& [name, value] : all_signed(request)) canonical += name + ":" + value + "\n";
     canonical += "\n" + names_of(request) + "\n" + request.payload;
     return signature_of(request.service,
                         "AWS4-HMAC-SHA256\n" + std::string{aws_date} + "\n" +

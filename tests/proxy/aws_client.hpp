@@ -17,7 +17,7 @@ struct AwsRequest {
     std::string query = {};  ///< in canonical form
     std::string host = {};
     std::string service = "s3";
-    /// Those that are signed besides Host, in lower case and behind it in the alphabet.
+    /// Those that are signed besides Host, in lower case.
     std::vector<std::pair<std::string, std::string>> fields = {};
     std::string payload = "UNSIGNED-PAYLOAD";  ///< last line of the canonical request
 };

@@ -301,6 +301,16 @@ TEST_F(ForwarderAwsTest, RefusesWhatItCannotReadInTheShapeOfTheService) {
                       HasSubstr("X-Chocon-Id: 00000000000000000000\r\n"),
                       HasSubstr("Proxy-Status: nikawa; error=http_request_denied")));
     EXPECT_THAT(client.received(), HasSubstr("<Error><Code>"));
+
+    auto& other = connect();
+    other
+        .send(
+            "GET /S3Outposts/ListEndpoints HTTP/1.1\r\n"
+            "Host: s3-outposts.eu-west-1.example.com.ccnproxy-https\r\n"
+            "Authorization: AWS4-HMAC-SHA256 nonsense\r\n\r\n")
+        .expect_head("HTTP/1.1 400 Bad Request");
+    EXPECT_TRUE(other.finished());
+    EXPECT_THAT(std::string{other.last_head()}, HasSubstr("Content-Type: application/json"));
 }
 
 TEST_F(ForwarderAwsTest, TellsAClientOfAJsonServiceInJson) {

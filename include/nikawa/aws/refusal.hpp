@@ -45,8 +45,11 @@ enum class ErrorShape : std::uint8_t {
     json,       ///< {"__type": ..., "message": ...}
 };
 
-/// The shape for a service ("s3", "sqs", ...) and the Content-Type of the request.
-ErrorShape error_shape(std::string_view service, std::string_view content_type);
+/// The shape for a service, as signatures name it ("s3", "sqs", ...), which may be several, and for
+/// the target (in origin-form) and Content-Type of the request.
+ErrorShape error_shape(std::string_view service,
+                       std::string_view target,
+                       std::string_view content_type);
 
 /// By what name a service of this shape tells a refusal.
 std::string_view error_code(ErrorShape shape, Refusal refusal);

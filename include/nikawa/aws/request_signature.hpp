@@ -63,7 +63,8 @@ public:
                                  WallTime now);
 
     /// Signs `head`, as it goes to the origin, and puts the signature in place of the old one; of
-    /// SignedHeaders those that the head still has. Gives the signature: 64 hexadecimal digits.
+    /// SignedHeaders those that the head still has, but for what is for one connection only (TE,
+    /// RFC 9110 §7.6.1). Gives the signature: 64 hexadecimal digits.
     std::string sign(http::RequestHead& head) const;
 
     /// The signatures of a chunk and of the trailer behind `previous` (the signature of the request
