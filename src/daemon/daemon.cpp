@@ -1,7 +1,6 @@
 #include "nikawa/daemon/daemon.hpp"
 
 #include <malloc.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
@@ -21,6 +20,7 @@
 
 #include "daemon/aws_metadata.hpp"
 #include "daemon/credentials_file.hpp"
+#include "daemon/diagnostic_log.hpp"
 #include "daemon/options_sections.hpp"
 #include "daemon/shard.hpp"
 #include "nikawa/daemon/listen_sockets.hpp"
@@ -81,11 +81,12 @@ std::shared_ptr<const aws::Credentials> aws_file(const Options& options) {
     if (path.empty()) return nullptr;
     auto read = read_credentials_file(path);
     if (const auto* const problem = std::get_if<std::string>(&read)) {
-        throw std::runtime_error{"--aws-credentials=" + path + ": " + *problem};
+        throw std::runtime_error{"aws-credentials " + path + ": " + *problem};
     }
     auto keys =
         std::make_shared<const aws::Credentials>(std::get<aws::Credentials>(std::move(read)));
-    spdlog::info("AWS credentials: {} keys in {}", keys->size(), path);
+    spdlog::info(
+        "AWS credentials: {} {} in {}", keys->size(), keys->size() == 1 ? "key" : "keys", path);
     return keys;
 }
 
@@ -93,7 +94,7 @@ std::optional<MetadataEndpoint> aws_metadata(const Options& options) {
     if (options.aws_metadata == "none") return std::nullopt;
     auto endpoint = metadata_endpoint(options.aws_metadata, &std::getenv);
     if (const auto* const problem = std::get_if<std::string>(&endpoint)) {
-        throw std::runtime_error{"--aws-metadata: " + *problem};
+        throw std::runtime_error{"aws-metadata: " + *problem};
     }
     return std::get<MetadataEndpoint>(std::move(endpoint));
 }
@@ -403,9 +404,8 @@ int run_daemon(Options options) {
     std::signal(SIGPIPE, SIG_IGN);
     const std::size_t descriptors = raise_descriptor_limit();
     keep_freed_memory();
-    spdlog::set_default_logger(spdlog::stderr_logger_mt("nikawa"));
-    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z [%l] %v");
-    spdlog::set_level(spdlog::level::from_str(options.log_level));
+    open_diagnostic_log(options.log_level);
+    for (const auto& warning : options.warnings) spdlog::warn("{}", warning);
     try {
         Daemon daemon{std::move(options), descriptors};
         daemon.run();

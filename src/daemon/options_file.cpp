@@ -141,6 +141,8 @@ std::string read_setting(LineReader& reader, FileSetting& setting) {
 }  // namespace
 
 std::variant<std::vector<FileSection>, FileProblem> parse_settings(std::string_view text) {
+    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
     std::vector<FileSection> sections(1);
     for (std::size_t line = 1; !text.empty(); ++line) {
         const auto end = text.find('\n');

@@ -28,10 +28,11 @@ struct FileProblem {
     std::string text;
 };
 
-/// Parses the subset of TOML that suits options: `name = value` lines; a value is bare, a "string"
-/// with \" \\ \n \t, a 'literal' or an [array, of, them] on one line; # begins a comment. A bare
-/// value may be anything without blanks, so that `read-timeout = 30s` needs no quotes. A name alone
-/// is a flag. A line `[kind argument...]` begins a section, to which everything below belongs.
+/// Parses a file of options: `name = value` lines; a value is bare, a "string" with \" \\ \n \t, a
+/// 'literal' or an [array, of, them] on one line. A bare value may be anything without blanks, so
+/// that `read-timeout = 30s` needs no quotes. A name alone is a flag. A line `[kind argument...]`
+/// begins a section, to which everything below belongs. # or ; begins a comment where a name or a
+/// value could, which is never within a bare value. A byte order mark at the start is skipped.
 ///
 /// The first section is what stands before any such line.
 std::variant<std::vector<FileSection>, FileProblem> parse_settings(std::string_view text);

@@ -31,15 +31,16 @@ Values:
   TIME is in seconds or with units: 30, 500ms, 1.5s, 1h30m. A timeout ends a wait in which nothing
   moves, never a transfer that does; 0 is no limit. SIZE is in bytes or with k, m, g: 65536, 64k.
   Of an option given twice the last one counts. One that is shown with dots takes several values,
-  also with commas, in place of the default.
+  also with commas, and given twice all of them, in place of the default.
 
   The command line comes before the environment (NIKAWA_PORT for --port, NIKAWA_READ_TIMEOUT for
-  --read-timeout and so on) and that before the file of --config (port = 3000).
+  --read-timeout and so on) and that before the file of --config (port = 3000). Values of two of
+  these are never put together: those of the first count.
 
 Examples:
-  nikawa --demo                              what pooling saves, shown on this machine
+  nikawa --demo                                     what pooling saves, shown on this machine
   nikawa -p 3000 --access-log-dir /var/log/nikawa
-  nikawa --config /etc/nikawa.toml --check   is the configuration fine?
+  nikawa --config /etc/nikawa/nikawa.conf --check   is the configuration fine?
   curl http://api.example.com.ccnproxy-https:3000/ --connect-to ::localhost:3000
 )";
 

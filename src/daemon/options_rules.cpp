@@ -57,9 +57,8 @@ OptionRule list(std::vector<std::string> Options::*member,
                 std::string allowed,
                 bool (*is_allowed)(std::string_view)) {
     return {Arity::list, std::move(allowed), [=](Options& options, const Values& values) {
-                const bool none = values.size() == 1 && values.front().empty();
-                if (!none && !std::all_of(values.begin(), values.end(), is_allowed)) return false;
-                options.*member = none ? Values{} : values;
+                if (!std::all_of(values.begin(), values.end(), is_allowed)) return false;
+                options.*member = values;
                 return true;
             }};
 }
@@ -91,6 +90,12 @@ OptionRule duration(milliseconds Options::*member, std::string_view zero) {
 
 OptionRule path(std::string Options::*member) {
     return text(member, "a path", [](std::string_view) { return true; });
+}
+
+OptionRule path_or_empty(std::string Options::*member) {
+    auto rule = path(member);
+    rule.takes_empty = true;
+    return rule;
 }
 
 OptionRule one_of(std::string Options::*member, std::vector<std::string> words) {
@@ -171,13 +176,12 @@ OptionRule upstream() {
                 }
                 options.upstream = parse_origin_url(values.back());
                 return options.upstream.has_value();
-            }};
+            },
+            true};
 }
 
 OptionRule via_name() {
-    return text(&Options::via_name,
-                "a token: letters, digits and !#$%&'*+-.^_`|~",
-                [](std::string_view value) { return value.empty() || is_token(value); });
+    return text(&Options::via_name, "a token: letters, digits and !#$%&'*+-.^_`|~", is_token);
 }
 
 OptionRule request_id_field() {
@@ -204,8 +208,7 @@ OptionRule origins(std::vector<http::Origin> Options::*member) {
             "URLs http://host[:port] or https://host[:port] without a path",
             [member](Options& options, const Values& values) {
                 std::vector<http::Origin> parsed;
-                const bool none = values.size() == 1 && values.front().empty();
-                for (const auto& value : none ? Values{} : values) {
+                for (const auto& value : values) {
                     auto origin = parse_origin_url(value);
                     if (!origin) return false;
                     parsed.push_back(std::move(*origin));
@@ -233,13 +236,14 @@ OptionRule port_ranges(std::vector<std::string> Options::*member) {
         member, "ports from 1 to 65535, or ranges such as 8000-8999", access::is_port_range);
 }
 
-OptionRule port_ranges_or_none(std::vector<std::string> Options::*member) {
-    auto rule = port_ranges(member);
-    return {rule.arity,
-            rule.allowed + ", or none",
-            [rule](Options& options, const Values& values) {
-                const bool is_none = values.size() == 1 && values.front() == "none";
-                return rule.apply(options, is_none ? Values{""} : values);
+OptionRule or_none(OptionRule list) {
+    auto allowed = list.allowed + ", or none alone";
+    return {Arity::list,
+            std::move(allowed),
+            [apply = std::move(list.apply)](Options& options, const Values& values) {
+                const bool has_none = std::ranges::find(values, "none") != values.end();
+                if (has_none && values.size() > 1) return false;
+                return apply(options, has_none ? Values{} : values);
             }};
 }
 

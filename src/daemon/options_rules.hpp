@@ -21,6 +21,9 @@ struct OptionRule {
     /// Puts the values into the options, of a scalar or flag the last one; false when they are not
     /// allowed.
     std::function<bool(Options&, const std::vector<std::string>&)> apply;
+
+    /// Whether nothing is a value, too. To all other rules' `apply` it never comes.
+    bool takes_empty = false;
 };
 
 constexpr std::uint64_t KiB = 1024;
@@ -61,9 +64,10 @@ OptionRule size(T Options::*member, std::uint64_t low, std::uint64_t high) {
 OptionRule duration(std::chrono::milliseconds Options::*member, std::string_view zero = "no limit");
 OptionRule flag(bool Options::*member);
 OptionRule path(std::string Options::*member);
+OptionRule path_or_empty(std::string Options::*member);
 OptionRule one_of(std::string Options::*member, std::vector<std::string> words);
 
-/// Lists replace the default; one empty value empties it.
+/// Lists replace what was there before.
 OptionRule markers(std::vector<std::string> Options::*member);
 OptionRule host_patterns(std::vector<std::string> Options::*member);
 OptionRule resolvers();
@@ -73,8 +77,8 @@ OptionRule client_ranges(std::vector<std::string> Options::*member);
 OptionRule targets(std::vector<std::string> Options::*member);
 OptionRule port_ranges(std::vector<std::string> Options::*member);
 
-/// The same, or the word `none`.
-OptionRule port_ranges_or_none(std::vector<std::string> Options::*member);
+/// The same list, or the word `none` alone, which empties it.
+OptionRule or_none(OptionRule list);
 
 OptionRule listen_address();
 OptionRule rotations();

@@ -18,7 +18,8 @@ Rows listening_options() {
         {'l', "listen", "ADDRESS", "address to listen on", "0.0.0.0", listen_address()},
         {'p', "port", "N", "port to listen on; 0 lets the system choose", "3000",
          number(&O::port, 0, 65535)},
-        {0, "pid-file", "FILE", "write the process id to this file", "(none)", path(&O::pid_file)},
+        {0, "pid-file", "FILE", "write the process id to this file", "(none)",
+         path_or_empty(&O::pid_file)},
         {0, "threads", "N", "threads that may serve", "1", number(&O::threads, 1, 64)},
     };
 }
@@ -26,7 +27,7 @@ Rows listening_options() {
 Rows access_log_options() {
     return {
         {0, "access-log-dir", "DIR", "directory of the log files; or stdout, none", "(stderr)",
-         path(&O::access_log_dir)},
+         path_or_empty(&O::access_log_dir)},
         {0, "access-log-format", "FORMAT", "json or ltsv", "json",
          one_of(&O::access_log_format, {"json", "ltsv"})},
         {0, "access-log-rotate", "N", "files to keep, older ones are removed; 0 keeps all", "30",
@@ -58,7 +59,7 @@ Rows pool_options() {
         {0, "warm-conns", "N", "connections opened ahead of demand for an origin, at most", "128",
          number(&O::warm_conns, 1, 10000)},
         {0, "warm", "URL...", "origins to keep warm for ever, from the start", "(none)",
-         origins(&O::warm)},
+         or_none(origins(&O::warm))},
         {0, "warm-timeout", "TIME", "the start waits this long for warm connections; 0 does not",
          "3s", duration(&O::warm_timeout, "not at all")},
         {0, "state-file", "FILE", "remember here which origins are in use, for the next start",
@@ -80,7 +81,7 @@ Rows clients_options() {
          duration(&O::client_idle_timeout)},
         {0, "max-head-bytes", "SIZE", "longest head of a request", "64k",
          size(&O::max_head_bytes, KiB, 16 * MiB)},
-        {0, "max-request-line-bytes", "SIZE", "longest first line of a request", "16k",
+        {0, "max-request-line-bytes", "SIZE", "longest first line of a request, within its head", "16k",
          size(&O::max_request_line_bytes, 256, 16 * MiB)},
         {0, "max-fields", "N", "most header fields of a request", "256",
          number(&O::max_fields, 1, 10000)},
@@ -97,7 +98,7 @@ Rows access_options() {
          "origins that may be reached: once a name stands here only such; a CIDR lets loopback in",
          "(all but loopback)", targets(&O::allow_target)},
         {0, "deny-target", "PATTERN...", "names and CIDRs of origins that may not be reached",
-         "(none)", targets(&O::deny_target)},
+         "(none)", or_none(targets(&O::deny_target))},
         {0, "allow-port", "N...", "ports, and ranges such as 8000-8999, that origins may have",
          "(all)", port_ranges(&O::allow_port)},
     };
@@ -155,12 +156,12 @@ Rows origins_options() {
 Rows mapping_options() {
     return {
         {0, "https-marker", "LABEL...", "host labels that mean an https origin",
-         "ccnproxy-https,ccnproxy-ssl,ccnproxy-secure", markers(&O::https_markers)},
+         "ccnproxy-https,ccnproxy-ssl,ccnproxy-secure", or_none(markers(&O::https_markers))},
         {0, "http-marker", "LABEL...", "host labels that mean an http origin", "ccnproxy",
-         markers(&O::http_markers)},
+         or_none(markers(&O::http_markers))},
         {0, "https-for", "PATTERN...",
          "hosts whose http names mean their https origins, without any marker", "(none)",
-         host_patterns(&O::https_for)},
+         or_none(host_patterns(&O::https_for))},
         {0, "keep-own-port", "",
          "dial our own port at the origin when the Host names it, as chocon does, instead of "
          "the scheme's default port", "", flag(&O::keep_own_port)},
@@ -187,7 +188,7 @@ Rows aws_options() {
 Rows tunnels_options() {
     return {
         {0, "connect-port", "N...", "ports, and ranges such as 8000-8999, that CONNECT may name; or none",
-         "443", port_ranges_or_none(&O::connect_port)},
+         "443", or_none(port_ranges(&O::connect_port))},
         {0, "tunnel-timeout", "TIME",
          "a tunnel (CONNECT, WebSocket) through which nothing passes for so long is ended", "1h",
          duration(&O::tunnel_timeout)},

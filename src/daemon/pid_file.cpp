@@ -18,7 +18,7 @@ PidFile::PidFile(std::string path) : path_(std::move(path)) {
     const auto fail = [&] {
         const auto reason = std::system_category().message(errno);
         std::remove(fresh.c_str());
-        throw std::runtime_error{"--pid-file=" + path_ + ": cannot be written: " + reason};
+        throw std::runtime_error{"pid-file " + path_ + ": cannot be written: " + reason};
     };
     std::ofstream file{fresh, std::ios::trunc};
     file << pid << '\n' << std::flush;

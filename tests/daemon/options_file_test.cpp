@@ -37,6 +37,8 @@ TEST(ParseSettings, ReadsEveryKindOfValue) {
         {"resolver = [ 192.0.2.1, ]", "resolver", {"192.0.2.1"}},
         {"resolver = []", "resolver", {}},
         {"ca-file = /etc/ssl/a#b.pem", "ca-file", {"/etc/ssl/a#b.pem"}},
+        {"via-name = a;b ;c", "via-name", {"a;b"}},
+        {"\xef\xbb\xbfport = 1", "port", {"1"}},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.line);
@@ -98,6 +100,7 @@ TEST(ParseSettings, NamesWhatIsWrong) {
         {"port 3", "'=' is missing after port"},
         {"port =", "a value is missing"},
         {"port = # none", "a value is missing"},
+        {"port = \xef\xbb\xbf 1", "a value with blanks needs quotes: name = \"a value\""},
         {"port = 3 4", "a value with blanks needs quotes: name = \"a value\""},
         {"via-name = \"a", "a closing \" is missing"},
         {"via-name = 'a", "a closing ' is missing"},

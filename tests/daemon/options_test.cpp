@@ -61,11 +61,17 @@ TEST(ParseOptions, TakesValuesOfEveryKind) {
         {{"--shutdown-timeout=8h"}, [](auto& o) { return o.shutdown_timeout == 8h; }},
         {{"--shutdown-timeout=0"}, [](auto& o) { return o.shutdown_timeout == 1ms; }},
 
-        {{"--max-head-bytes=32k"}, [](auto& o) { return o.max_head_bytes == 32768; }},
+        {{"--max-head-bytes=32k"},
+         [](auto& o) { return o.max_head_bytes == 32768 && o.max_request_line_bytes == 16384; }},
+        {{"--max-head-bytes=4k"},
+         [](auto& o) { return o.max_head_bytes == 4096 && o.max_request_line_bytes == 4096; }},
+        {{"--max-head-bytes=4k", "--max-request-line-bytes=1k"},
+         [](auto& o) { return o.max_request_line_bytes == 1024; }},
         {{"--max-body-bytes=5G"}, [](auto& o) { return o.max_body_bytes == 5ULL << 30U; }},
         {{"--h2-stream-window=65535"}, [](auto& o) { return o.h2_stream_window == 65535; }},
 
         {{"--access-log-dir="}, [](auto& o) { return o.access_log_dir.empty(); }},
+        {{"--pid-file="}, [](auto& o) { return o.pid_file.empty(); }},
         {{"--access-log-dir=", "-p1"}, [](auto& o) { return o.port == 1; }},
         {{"--access-log-dir", "none"}, [](auto& o) { return o.access_log_dir == "none"; }},
         {{"--access-log-format=ltsv"}, [](auto& o) { return o.access_log_format == "ltsv"; }},
@@ -93,7 +99,8 @@ TEST(ParseOptions, TakesValuesOfEveryKind) {
          [](auto& o) {
              return o.https_markers == std::vector<std::string>{"a", "b", "c"};
          }},
-        {{"--http-marker="}, [](auto& o) { return o.http_markers.empty(); }},
+        {{"--http-marker=none"}, [](auto& o) { return o.http_markers.empty(); }},
+        {{"--https-marker", "none"}, [](auto& o) { return o.https_markers.empty(); }},
         {{"--https-for", "*.amazonaws.com", "192.0.2.1", "--https-for=api.example.com"},
          [](auto& o) {
              return o.https_for ==
@@ -107,7 +114,12 @@ TEST(ParseOptions, TakesValuesOfEveryKind) {
          [](auto& o) { return o.allow_client.size() == 3 && o.allow_client[0] == "10.0.0.0/8"; }},
         {{"--allow-client=loopback"},
          [](auto& o) { return o.allow_client == std::vector<std::string>{"loopback"}; }},
-        {{"--allow-client="}, [](auto& o) { return o.allow_client.empty(); }},
+        {{"--allow-port=443", "--allow-port=8000-8999,80"},
+         [](auto& o) {
+             return o.allow_port == std::vector<std::string>{"443", "8000-8999", "80"};
+         }},
+        {{"--deny-target=none"}, [](auto& o) { return o.deny_target.empty(); }},
+        {{"--https-for=none"}, [](auto& o) { return o.https_for.empty(); }},
         {{"--allow-target", "*.example.com", "127.0.0.0/8", "::1"},
          [](auto& o) { return o.allow_target.size() == 3 && o.deny_target.empty(); }},
         {{"--deny-target=private,api.example.com"},
@@ -115,9 +127,9 @@ TEST(ParseOptions, TakesValuesOfEveryKind) {
              return o.deny_target == std::vector<std::string>{"private", "api.example.com"};
          }},
         {{"--allow-port", "443", "8000-8999"}, [](auto& o) { return o.allow_port.size() == 2; }},
-        {{"--connect-port", "443", "8000-8999"}, [](auto& o) { return o.connect_port.size() == 2; }},
+        {{"--connect-port", "443", "8000-8999"},
+         [](auto& o) { return o.connect_port.size() == 2; }},
         {{"--connect-port", "none"}, [](auto& o) { return o.connect_port.empty(); }},
-        {{"--connect-port="}, [](auto& o) { return o.connect_port.empty(); }},
         {{"--tunnel-timeout", "10m"}, [](auto& o) { return o.tunnel_timeout == 10min; }},
 
         {{"--upstream", "https://API.example.com."},
@@ -145,7 +157,9 @@ TEST(ParseOptions, TakesValuesOfEveryKind) {
          }},
         {{"--warm=https://a.example,https://b.example"},
          [](auto& o) { return o.warm.size() == 2; }},
-        {{"--warm="}, [](auto& o) { return o.warm.empty(); }},
+        {{"--warm=none"}, [](auto& o) { return o.warm.empty(); }},
+        {{"--warm=https://a.example", "--warm", "https://b.example"},
+         [](auto& o) { return o.warm.size() == 2; }},
         {{"--warm-timeout=500ms"}, [](auto& o) { return o.warm_timeout == 500ms; }},
         {{"--state-file=none"}, [](auto& o) { return o.state_file == "none"; }},
         {{"--ping-interval=30"}, [](auto& o) { return o.ping_interval == 30s; }},
@@ -170,20 +184,22 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
     constexpr const char* a_url =
         ": must be a URL http://host[:port] or https://host[:port] without a path";
     constexpr const char* urls =
-        ": must be URLs http://host[:port] or https://host[:port] without a path";
+        ": must be URLs http://host[:port] or https://host[:port] without a path, or none alone";
     constexpr const char* an_address =
         ": must be an IPv4 or IPv6 address, such as 127.0.0.1 or ::1";
     constexpr const char* hosts =
-        ": must be hosts without scheme and port, such as api.example.com or *.example.com";
-    constexpr const char* labels = ": must be host labels of up to 63 letters, digits, - and _";
+        ": must be hosts without scheme and port, such as api.example.com or *.example.com, or "
+        "none alone";
+    constexpr const char* labels =
+        ": must be host labels of up to 63 letters, digits, - and _, or none alone";
     constexpr const char* networks =
         ": must be networks such as 10.0.0.0/8 or 2001:db8::/32, addresses, loopback or private";
-    constexpr const char* targets =
+    const std::string targets =
         ": must be names such as api.example.com or *.example.com, networks such as 10.0.0.0/8, "
         "addresses, loopback or private";
     constexpr const char* ports = ": must be ports from 1 to 65535, or ranges such as 8000-8999";
     constexpr const char* ports_or_none =
-        ": must be ports from 1 to 65535, or ranges such as 8000-8999, or none";
+        ": must be ports from 1 to 65535, or ranges such as 8000-8999, or none alone";
     constexpr const char* name_servers =
         ": must be addresses such as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53";
     const struct {
@@ -191,12 +207,10 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
         std::string text;
     } rows[] = {
         {"--listen=localhost", an_address},
-        {"--listen=", an_address},
         {"--listen=1.2.3", an_address},
         {"--port=65536", ": must be a number from 0 to 65535"},
         {"--port=-1", ": must be a number from 0 to 65535"},
         {"--port=80x", ": must be a number from 0 to 65535"},
-        {"--port=", ": must be a number from 0 to 65535"},
         {"--port=99999999999999999999", ": must be a number from 0 to 65535"},
         {"--threads=0", ": must be a number from 1 to 64"},
         {"--threads=65", ": must be a number from 1 to 64"},
@@ -204,7 +218,6 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
         {"--max-conns-per-host=-1", ": must be a number from 0 to 1000000"},
         {"--max-fields=0", ": must be a number from 1 to 10000"},
         {"--stsize=0", ": must be a number from 1 to 1000000"},
-        {"--read-timeout=", a_time},
         {"--read-timeout=soon", a_time},
         {"--read-timeout=-1", a_time},
         {"--read-timeout=30x", a_time},
@@ -241,12 +254,13 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
         {"--allow-target=https://api.example.com", targets},
         {"--allow-target=api.*.com", targets},
         {"--allow-target=127.1", targets},
-        {"--deny-target=10.0.0.0/33", targets},
+        {"--deny-target=10.0.0.0/33", targets + ", or none alone"},
         {"--allow-port=0", ports},
         {"--allow-port=9-8", ports},
         {"--allow-port=https", ports},
         {"--connect-port=0", ports_or_none},
         {"--connect-port=443,none", ports_or_none},
+        {"--http-marker=a,none", labels},
         {"--upstream=example.com", a_url},
         {"--upstream=ftp://example.com", a_url},
         {"--upstream=http://", a_url},
@@ -276,11 +290,51 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
          ": must be a field name that has no other meaning: letters, digits and !#$%&'*+-.^_`|~"},
         {"--request-id-field=Content-Length",
          ": must be a field name that has no other meaning: letters, digits and !#$%&'*+-.^_`|~"},
-        {"--request-id-field=",
-         ": must be a field name that has no other meaning: letters, digits and !#$%&'*+-.^_`|~"},
         {"--via-name=a/b", ": must be a token: letters, digits and !#$%&'*+-.^_`|~"},
     };
     for (const auto& row : rows) EXPECT_EQ(refusal({row.argument}), row.argument + row.text);
+}
+
+TEST(ParseOptions, TakesNoneOnlyWhereItStandsAlone) {
+    EXPECT_EQ(
+        refusal({"--connect-port=none", "--connect-port=443"}),
+        "--connect-port=none,443: must be ports from 1 to 65535, or ranges such as 8000-8999, "
+        "or none alone");
+}
+
+TEST(ParseOptions, ChecksWhatIsSetTwiceBothTimes) {
+    EXPECT_EQ(refusal({"--port=x", "--port=1"}), "--port=x: must be a number from 0 to 65535");
+}
+
+// What a template leaves empty must not open what was to be closed.
+TEST(ParseOptions, TakesEmptyTextForAValueOnlyWhereItIsOne) {
+    const std::string_view may_be_empty[] = {"access-log-dir", "pid-file", "upstream"};
+    for (const auto& row : option_table()) {
+        if (row.name == "help" || row.name == "version") continue;
+        SCOPED_TRACE(row.name);
+        const auto option = "--" + std::string{row.name} + "=";
+        if (std::ranges::find(may_be_empty, row.name) != std::end(may_be_empty)) {
+            EXPECT_EQ(refusal({option}), "");
+            continue;
+        }
+        EXPECT_THAT(refusal({option}), StartsWith(option + ": must be "));
+        EXPECT_THAT(refusal({option}), HasSubstr("; leave it out for the default ("));
+    }
+    EXPECT_EQ(refusal({"--allow-port="}),
+              "--allow-port=: must be ports from 1 to 65535, or ranges such as 8000-8999; leave it "
+              "out for the default (all)");
+    EXPECT_EQ(refusal({"--insecure="}),
+              "--insecure=: must be true or false; leave it out for the default (off)");
+    EXPECT_EQ(refusal({"--port="}),
+              "--port=: must be a number from 0 to 65535; leave it out for the default (3000)");
+}
+
+TEST(ParseOptions, TakesAnEmptyVariableForOneThatIsNotSet) {
+    const Variable targets{"NIKAWA_ALLOW_TARGET", ""};
+    const Variable port{"NIKAWA_PORT", ""};
+    const auto options = accepted({});
+    EXPECT_EQ(options.allow_target, Options{}.allow_target);
+    EXPECT_EQ(options.port, Options{}.port);
 }
 
 TEST(ParseOptions, NamesArgumentsItDoesNotKnow) {
@@ -288,6 +342,9 @@ TEST(ParseOptions, NamesArgumentsItDoesNotKnow) {
     EXPECT_EQ(refusal({"--proxy-read-timout", "1"}),
               "unknown option --proxy-read-timout; did you mean --proxy-read-timeout?");
     EXPECT_EQ(refusal({"--unheard-of"}), "unknown option --unheard-of");
+    EXPECT_EQ(refusal({"--no-insecure"}),
+              "unknown option --no-insecure; did you mean --insecure=false?");
+    EXPECT_EQ(refusal({"--no-port"}), "unknown option --no-port");
     EXPECT_EQ(refusal({"--read"}), "unknown option --read");  // no abbreviations
     EXPECT_EQ(refusal({"-z"}), "unknown option -z");
     EXPECT_EQ(refusal({"serve"}), "unexpected argument 'serve': there are only options");
@@ -305,14 +362,14 @@ TEST(ParseOptions, ReadsTheEnvironment) {
     const Variable insecure{"NIKAWA_INSECURE", "1"};
     const Variable http2{"NIKAWA_HTTP2", "off"};
     const Variable markers{"NIKAWA_HTTP_MARKER", "a,b"};
-    const Variable empty{"NIKAWA_THREADS", ""};
+    const Variable stderr_log{"NIKAWA_ACCESS_LOG_DIR", ""};
     const auto options = accepted({});
     EXPECT_EQ(options.port, 4000);
     EXPECT_EQ(options.access_log_rotate_time, 1h);
     EXPECT_TRUE(options.insecure);
     EXPECT_FALSE(options.http2);
     EXPECT_EQ(options.http_markers, (std::vector<std::string>{"a", "b"}));
-    EXPECT_EQ(options.threads, 1);
+    EXPECT_EQ(options.access_log_dir, "");
 }
 
 TEST(ParseOptions, NamesTheVariableThatIsWrong) {
@@ -321,8 +378,9 @@ TEST(ParseOptions, NamesTheVariableThatIsWrong) {
 }
 
 TEST(ParseOptions, IsNotConfusedByKubernetes) {
-    const Variable variable{"NIKAWA_PORT", "tcp://10.0.0.1:3000"};
-    EXPECT_EQ(accepted({}).port, 3000);
+    const Variable port{"NIKAWA_PORT", "tcp://10.0.0.1:3000"};
+    const Variable of_another{"NIKAWA_ALLOW_PORT", "tcp://10.0.0.1:3000"};
+    EXPECT_EQ(accepted({}), Options{});
 }
 
 TEST(StateFilePath, IsTheOneGivenOrTheOneOfTheService) {

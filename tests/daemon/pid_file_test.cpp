@@ -45,7 +45,7 @@ TEST(PidFileTest, NamesThePathThatCannotBeWritten) {
         FAIL();
     } catch (const std::runtime_error& error) {
         EXPECT_EQ(error.what(),
-                  "--pid-file=" + path + ": cannot be written: No such file or directory");
+                  "pid-file " + path + ": cannot be written: No such file or directory");
     }
 }
 

@@ -280,11 +280,17 @@ class World:
 
     def nikawa(self, *options, **more):
         """A nikawa that knows the world's names and authority, and may reach loopback, where the
-        origins are, unless the options say whom it asks and what it may."""
-        allowance = [] if "--allow-target" in options else ["--allow-target", "loopback"]
-        names = [] if "--resolver" in options else ["--resolver", self.names.address]
+        origins are, unless the options say whom it asks and what it may. With "" behind one of
+        these it has nikawa's own default."""
+        options = list(options)
+        ours = []
+        for option, value in (("--resolver", self.names.address), ("--allow-target", "loopback")):
+            if option not in options:
+                ours += [option, value]
+            elif options[options.index(option) + 1] == "":
+                del options[options.index(option):options.index(option) + 2]
         return Nikawa("--listen", "127.0.0.1", "--port", 0, "--ca-file", self.certificates.ca,
-                      *names, *allowance, *options, **more)
+                      *ours, *options, **more)
 
     def folder(self, name):
         path = self.directory / name

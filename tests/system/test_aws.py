@@ -305,6 +305,16 @@ class AwsTest(SystemTest):
         self.assertEqual(run_nikawa("--aws-credentials", self.credentials(text),
                                     "--check").returncode, 0)
 
+    def test_whatever_a_message_holds_is_one_line_of_the_diagnostic_log(self):
+        path = self.world.directory / "aws\n[error] keys\x1b[2J"
+        path.write_text(profile("default", KEY))
+        path.chmod(0o600)
+        nikawa = self.start("--aws-credentials", path)
+        told = [line for line in nikawa.stderr.all() if "AWS credentials" in line]
+        self.assertEqual(len(told), 1, told)
+        self.assertTrue(told[0].endswith(r" 1 key in " + str(self.world.directory) +
+                                         r"/aws\x0a[error] keys\x1b[2J"), told)
+
     def assert_serves_by_metadata(self, kind, **environment):
         nikawa = self.start("--aws-metadata", kind, environment=environment)
         self.put_and_get(self.boto(nikawa), self.service.url(S3), key=MACHINE_KEY)

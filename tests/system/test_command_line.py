@@ -75,6 +75,45 @@ class CommandLine(SystemTest):
         self.assertEqual(done.returncode, 2)
         self.assertIn("read-timeuot", done.stderr)
 
+    def test_what_is_wrong_is_named_with_its_place(self):
+        file = self.world.directory / "place.conf"
+        file.write_text("port = 0\nca-file = /nope\n")
+        for options, environment, place in (
+                (("--config", file), {}, f"{file}:2: ca-file = /nope: cannot be read"),
+                ((), {"NIKAWA_CONFIG": "/nope"}, "NIKAWA_CONFIG=/nope: cannot be read"),
+                ((), {"NIKAWA_CA_FILE": "/nope"}, "NIKAWA_CA_FILE=/nope: cannot be read"),
+                (("--allow-target=",), {}, "--allow-target=: must be "),
+                ((), {"NIKAWA_ALLOW_PORT": "x"}, "NIKAWA_ALLOW_PORT=x: must be ")):
+            with self.subTest(place=place):
+                done = run_nikawa(*options, environment=environment)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertTrue(done.stderr.startswith("nikawa: " + place), done.stderr)
+
+    def test_a_variable_that_is_no_options_is_warned_about(self):
+        nikawa = self.start(environment={"NIKAWA_REED_TIMEOUT": "10s", "NIKAWA_READ_TIMEOUT": "10s",
+                                         "NIKAWA_SERVICE_HOST": "10.0.0.1"})
+        warnings = [line for line in nikawa.stderr.all() if "[warning]" in line]
+        self.assertEqual(len(warnings), 1, warnings)
+        self.assertIn("NIKAWA_REED_TIMEOUT has no effect", warnings[0])
+        self.assertIn("did you mean NIKAWA_READ_TIMEOUT?", warnings[0])
+
+    def test_a_directory_for_the_log_is_made_where_it_is_missing(self):
+        for name in ("logs", "more/a/b"):
+            with self.subTest(name=name):
+                self.start("--access-log-dir", name, cwd=self.world.directory)
+                self.assertTrue((self.world.directory / name / "current").is_symlink())
+
+    def test_keys_for_aws_are_counted_at_the_start(self):
+        file = self.world.directory / "aws"
+        key = "aws_access_key_id = {}\naws_secret_access_key = x\n"
+        text = "[default]\n" + key.format("AKIAIOSFODNN7EXAMPLE")
+        for said in ("1 key in", "2 keys in"):
+            file.write_text(text)
+            file.chmod(0o600)
+            nikawa = self.start("--aws-credentials", file)
+            self.assertTrue(any(said in line for line in nikawa.stderr.all()), said)
+            text += "[other]\n" + key.format("AKIDEXAMPLE")
+
     def test_command_line_goes_before_environment_before_file(self):
         origin = ScriptedOrigin()
         self.addCleanup(origin.close)

@@ -62,7 +62,6 @@ class ConnectTest(TunnelTest):
         rows = [
             ([], authority, 403, "not in --connect-port"),
             (["--connect-port", "none"], "h1.test:443", 403, "switched off"),
-            (["--connect-port", ""], "h1.test:443", 403, "switched off"),
             (["--connect-port", f"1-{port - 1},{port + 1}-65535"], authority, 403, "--connect-port"),
             ([*ANY_PORT, "--allow-port", "443"], authority, 403, "not in --allow-port"),
             ([*ANY_PORT, "--deny-target", "h1.test"], authority, 403, "--deny-target h1.test"),

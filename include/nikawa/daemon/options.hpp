@@ -136,6 +136,8 @@ struct Options {
     std::chrono::milliseconds demo_rtt{100};  ///< --demo-rtt
     bool check = false;                       ///< --check; parse_options() answers it itself
 
+    std::vector<std::string> warnings;  ///< what the diagnostic log should tell at the start
+
     friend bool operator==(const Options&, const Options&) = default;
 };
 
@@ -151,7 +153,7 @@ struct ExitNow {
 
 /// Parses the command line, NIKAWA_* environment variables and the file named by --config, in that
 /// order of precedence, and checks what can be checked before listening: that files can be read and
-/// directories written. What is wrong is named with the option, the value and what is allowed (exit
+/// directories written. What is wrong is named with its place, the value and what is allowed (exit
 /// code 2); --help, --version and a --check that finds nothing give exit code 0.
 std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv);
 
