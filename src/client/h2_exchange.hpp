@@ -75,6 +75,9 @@ public:
     [[nodiscard]] bool has_response_begun() const override { return state_ != State::before_head; }
     void break_off() noexcept override;
     void watch_client(net::PeerCloseListener* listener) override;
+    [[nodiscard]] Failure why_gone() const override {
+        return failure_.value_or(ClientExchange::why_gone());
+    }
     [[nodiscard]] std::uint64_t request_bytes() const override { return request_bytes_; }
     [[nodiscard]] std::uint64_t response_bytes() const override { return response_bytes_; }
 

@@ -89,7 +89,7 @@ void AwsKeys::take(aws::Credential credential) {
     std::optional<Duration> left;
     if (credential.expires_at) left = *credential.expires_at - now;
     if (left && *left <= Duration::zero()) {
-        credential.expires_at = now + extension;
+        credential.expires_at = now + expired_key_extension;
         keep(std::move(credential), now);
         if (!stopped_) note_failure(key + " has expired");
         return;

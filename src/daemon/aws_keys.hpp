@@ -16,7 +16,7 @@ namespace nikawa::daemon {
 /// For how long a credential serves of which the endpoint says that it has expired. It does so when
 /// it can get no other, and then AWS still takes it: the SDKs, too, go on with it for so long, and
 /// ask again meanwhile.
-inline constexpr Duration extension = std::chrono::minutes{15};
+inline constexpr Duration expired_key_extension = std::chrono::minutes{15};
 
 /// How long after a credential was fetched the next one is, by what is left of it; SDKs on the
 /// same machine ask a few minutes before its end. Nothing left: that of one without an end.

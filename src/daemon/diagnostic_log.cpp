@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "nikawa/base/escape.hpp"
+
 namespace nikawa::daemon {
 namespace {
 
@@ -41,18 +43,10 @@ void open_diagnostic_log(const std::string& level) {
 }
 
 std::string without_controls(std::string_view text) {
-    constexpr std::string_view digits = "0123456789abcdef";
     std::string out;
     out.reserve(text.size());
     for (const char c : text) {
-        if (!is_control(c)) {
-            out.push_back(c);
-            continue;
-        }
-        const auto octet = static_cast<unsigned char>(c);
-        out.append("\\x");
-        out.push_back(digits[octet >> 4]);
-        out.push_back(digits[octet & 15]);
+        is_control(c) ? append_escaped(out, c) : out.push_back(c);
     }
     return out;
 }

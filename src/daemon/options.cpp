@@ -50,7 +50,7 @@ GivenOption given_in_file(const FileSetting& setting, const std::string& place) 
     const auto* const row = find_option(setting.name);
     if (row == nullptr) {
         throw Refused{place + "unknown option " + setting.name +
-                      suggestion(setting.name, name_in_file, " = ")};
+                      suggestion(setting.name, {name_in_file, " = ", Sources::everywhere})};
     }
     if (row->sources != Sources::everywhere) {
         throw Refused{place + setting.name + " cannot stand in a file"};

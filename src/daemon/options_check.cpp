@@ -14,6 +14,7 @@
 #include "daemon/aws_metadata.hpp"
 #include "daemon/credentials_file.hpp"
 #include "nikawa/http/field_block.hpp"
+#include "nikawa/mapping/host_mapper.hpp"
 #include "nikawa/net/trust_store.hpp"
 
 namespace nikawa::daemon {
@@ -107,16 +108,10 @@ std::string repeated_marker(const Options& options, const Places& places) {
 
 /// The marker among the labels of a host pattern, which would decide before the pattern is asked.
 std::string marker_in(std::string_view pattern, const Options& options) {
-    for (const auto* markers : {&options.https_markers, &options.http_markers}) {
-        for (const auto& marker : *markers) {
-            for (auto rest = pattern; !rest.empty();) {
-                const auto label = rest.substr(0, rest.find('.'));
-                if (http::equal_ignoring_case(label, marker)) return marker;
-                rest.remove_prefix(std::min(label.size() + 1, rest.size()));
-            }
-        }
-    }
-    return {};
+    mapping::HostRules rules;
+    rules.https_markers = options.https_markers;
+    rules.http_markers = options.http_markers;
+    return std::string{mapping::marker_in(pattern, rules)};
 }
 
 std::string problem_with_hosts(const Options& options, const Places& places) {

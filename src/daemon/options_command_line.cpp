@@ -43,7 +43,8 @@ std::string refusal_of_extra(const std::string& argument) {
     }
     const auto name = argument.substr(0, argument.find('='));
     return "unknown option " + name +
-           suggestion(name.substr(std::min<std::size_t>(2, name.size())), name_of, "=");
+           suggestion(name.substr(std::min<std::size_t>(2, name.size())),
+                      {name_of, "=", Sources::command_line});
 }
 
 /// "; it must be a number from 0 to 65535" for the option that stands last without a value.
@@ -78,7 +79,7 @@ Given given_on_command_line(int argc, const char* const* argv) {
             option = app.add_flag(names);
         } else {
             option = app.add_option(names, [](const CLI::results_t&) { return true; });
-            if (row.rule.arity == Arity::list) option->expected(-1)->delimiter(',');
+            if (row.rule.arity == Arity::list) option->expected(-1);
         }
         option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
         if (row.rule.arity != Arity::list) option->allow_extra_args(false);
@@ -101,12 +102,8 @@ Given given_on_command_line(int argc, const char* const* argv) {
     Given given;
     for (const auto& [row, option] : options) {
         if (option->empty()) continue;
-        if (row->rule.arity == Arity::list) {
-            given.push_back({row, where_of(*row), option->results()});
-        } else {
-            for (const auto& value : option->results()) {
-                given.push_back({row, where_of(*row), {value}});
-            }
+        for (const auto& text : option->results()) {
+            given.push_back({row, where_of(*row), values_of(*row, text)});
         }
     }
     return given;

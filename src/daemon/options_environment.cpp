@@ -85,7 +85,8 @@ std::string warning_about_variable(std::string_view name, std::string_view value
     const auto* const row = find_option(option);
     const auto text = std::string{name} + " has no effect: ";
     if (row == nullptr || variable_of(*row) != name) {
-        return text + "there is no such option" + suggestion(option, variable_of, "=");
+        return text + "there is no such option" +
+               suggestion(option, {variable_of, "=", Sources::not_in_file});
     }
     if (row->sources != Sources::command_line) return {};
     return text + "--" + option + " is for the command line alone";

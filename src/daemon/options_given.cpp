@@ -85,18 +85,21 @@ std::vector<std::string> values_of(const OptionRow& row, std::string_view text) 
     }
 }
 
-std::string suggestion(std::string_view name, NameOf name_of, std::string_view equals) {
+std::string suggestion(std::string_view name, const Spelling& spelling) {
+    const auto is_known = [&](const OptionRow& row) { return row.sources <= spelling.source; };
     const std::string did_you_mean = "; did you mean ";
     constexpr std::string_view no = "no-";
     if (name.starts_with(no)) {
         const auto* const row = find_option(name.substr(no.size()));
-        if (row != nullptr && row->rule.arity == Arity::flag) {
-            return did_you_mean + name_of(*row).append(equals) + "false?";
+        if (row != nullptr && row->rule.arity == Arity::flag && is_known(*row)) {
+            return did_you_mean + spelling.name_of(*row).append(spelling.equals) + "false?";
         }
     }
-    const auto distance = [name](const OptionRow& row) { return edit_distance(name, row.name); };
+    const auto distance = [&](const OptionRow& row) {
+        return is_known(row) ? edit_distance(name, row.name) : name.size() + row.name.size();
+    };
     const auto nearest = std::ranges::min_element(option_table(), {}, distance);
-    return distance(*nearest) > 2 ? "" : did_you_mean + name_of(*nearest) + "?";
+    return distance(*nearest) > 2 ? "" : did_you_mean + spelling.name_of(*nearest) + "?";
 }
 
 }  // namespace nikawa::daemon

@@ -56,12 +56,16 @@ private:
 /// The values of one text: those of a list stand between commas.
 std::vector<std::string> values_of(const OptionRow& row, std::string_view text);
 
-/// How a source writes the name of an option: "--port", "NIKAWA_PORT".
-using NameOf = std::string (*)(const OptionRow&);
+/// How a source writes an option.
+struct Spelling {
+    std::string (*name_of)(const OptionRow&);  ///< "--port", "NIKAWA_PORT"
+    std::string_view equals;                   ///< between the name and the value
+    Sources source;                            ///< which: `everywhere` for a file, `not_in_file`
+                                               ///< for the environment
+};
 
-/// "; did you mean --port?", or nothing when no option has a similar name. For the negative of a
-/// flag how it is switched off: "; did you mean --insecure=false?". `equals` stands before the
-/// value.
-std::string suggestion(std::string_view name, NameOf name_of, std::string_view equals);
+/// "; did you mean --port?", or nothing when no option of that source has a similar name. For the
+/// negative of a flag how it is switched off: "; did you mean --insecure=false?".
+std::string suggestion(std::string_view name, const Spelling& spelling);
 
 }  // namespace nikawa::daemon

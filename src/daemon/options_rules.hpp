@@ -64,6 +64,7 @@ OptionRule size(T Options::*member, std::uint64_t low, std::uint64_t high) {
 OptionRule duration(std::chrono::milliseconds Options::*member, std::string_view zero = "no limit");
 OptionRule flag(bool Options::*member);
 OptionRule path(std::string Options::*member);
+/// Where empty text means something.
 OptionRule path_or_empty(std::string Options::*member);
 OptionRule one_of(std::string Options::*member, std::vector<std::string> words);
 

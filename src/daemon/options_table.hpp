@@ -8,6 +8,7 @@
 namespace nikawa::daemon {
 
 /// Where an option may be given.
+/// Where an option can be set; each of these includes those before it.
 enum class Sources : std::uint8_t { everywhere, not_in_file, command_line };
 
 /// One option: the command line, the environment, the configuration file and --help know of it from

@@ -14,6 +14,9 @@ const nghttp2_option* option() {
         nghttp2_option_set_no_auto_window_update(made, 1);
         nghttp2_option_set_no_closed_streams(made, 1);
         nghttp2_option_set_no_recv_client_magic(made, 1);
+        // Heads are bounded where they are received, and by who is sent one.
+        constexpr std::size_t no_limit = std::size_t{64} * 1024 * 1024;
+        nghttp2_option_set_max_send_header_block_length(made, no_limit);
         // A flood is for us to see, who can say so.
         nghttp2_option_set_max_outbound_ack(made, 2 * http::FrameAllowance::most);
         return made;

@@ -150,23 +150,14 @@ Read<http::Origin> unmarked(std::string host,
     return origin(scheme_of(form), std::move(host));
 }
 
-bool has_marker(std::string_view text, const HostRules& rules) {
-    for (std::size_t at = 0; at <= text.size();) {
-        const auto end = std::min(text.find_first_of(".:", at), text.size());
-        if (marker_scheme(text.substr(at, end - at), rules)) return true;
-        at = end + 1;
-    }
-    return false;
-}
-
 /// Where a host was stumbled over is seldom what is wrong with it.
 HostFault most_telling(std::string_view host, const HostRules& rules, HostFault found) {
     const auto is_not_ascii = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
-    if (host.empty()) return HostFault::empty;
+    if (host.empty() || host.front() == ':') return HostFault::empty;
     if (host.find('/') != host.npos) return HostFault::url;
     if (host.find('@') != host.npos) return HostFault::userinfo;
     if (std::ranges::any_of(host, is_not_ascii)) return HostFault::not_ascii;
-    if (found == HostFault::port && has_marker(host.substr(host.find(':')), rules)) {
+    if (found == HostFault::port && !marker_in(host.substr(host.find(':')), rules).empty()) {
         return HostFault::port_before_marker;
     }
     const auto first_label = host.substr(1, host.find_first_of(".:", 1) - 1);
@@ -203,6 +194,16 @@ Result<http::Origin> map_host(std::string_view host, const HostRules& rules, Hos
     auto origin = read_host(host, rules, form);
     if (!origin) return bad_host(most_telling(host, rules, origin.error()));
     return *std::move(origin);
+}
+
+std::string_view marker_in(std::string_view host, const HostRules& rules) {
+    for (std::size_t at = 0; at <= host.size();) {
+        const auto end = std::min(host.find_first_of(".:", at), host.size());
+        const auto label = host.substr(at, end - at);
+        if (marker_scheme(label, rules)) return label;
+        at = end + 1;
+    }
+    return {};
 }
 
 Failure malformed_host(std::string_view host) {

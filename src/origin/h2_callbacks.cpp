@@ -67,9 +67,11 @@ void H2Session::Impl::note_settings(bool ack) noexcept {
 // with it still has its holder.
 void H2Session::Impl::note_go_away(std::uint32_t error_code) noexcept {
     capacity_moved_ = true;
-    needs_http_1_1_ = error_code == NGHTTP2_HTTP_1_1_REQUIRED;
+    // These are to be heeded whatever was the cause before.
     if (error_code == NGHTTP2_ENHANCE_YOUR_CALM) {
-        end_cause_ = SessionEnd::calm;  // whatever was the cause before: this is to be heeded
+        end_cause_ = SessionEnd::calm;
+    } else if (error_code == NGHTTP2_HTTP_1_1_REQUIRED) {
+        end_cause_ = SessionEnd::http_1_1;
     } else if (error_code != NGHTTP2_NO_ERROR) {
         note_end(SessionEnd::broken);
     } else {
@@ -88,14 +90,14 @@ void H2Session::Impl::on_stream_closed(std::int32_t id,
     if (stream == nullptr) return;
     --open_streams;
     capacity_moved_ = true;
-    const bool is_refused = error_code == NGHTTP2_REFUSED_STREAM;
-    const bool needs_http_1_1 =
-        error_code == NGHTTP2_HTTP_1_1_REQUIRED || (is_refused && needs_http_1_1_);
     if (stream->is_complete()) {
         stream->closed(std::nullopt);  // an origin may reset what it need not read any more
-    } else if (needs_http_1_1 && !stream->has_response_begun()) {
+    } else if (error_code == NGHTTP2_HTTP_1_1_REQUIRED) {
         stream->closed(Failure{Errc::http_1_1_required, Side::origin});
-    } else if (is_refused && !stream->has_response_begun()) {
+    } else if (error_code == NGHTTP2_REFUSED_STREAM && !stream->has_response_begun()) {
+        if (end_cause_ == SessionEnd::http_1_1) {
+            return stream->closed(Failure{Errc::http_1_1_required, Side::origin});
+        }
         // By GOAWAY (§6.8), or because we did not know its limits; else it does not want more.
         const bool declined = reset_by_peer_ == id && stream->keeps_to_settings();
         const auto code = declined ? Errc::stream_declined : Errc::stream_refused;

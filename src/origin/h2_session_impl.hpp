@@ -107,7 +107,6 @@ private:
     h2::SessionHandle session_;
     SessionListener* listener_ = nullptr;
     bool settings_seen_ = false;
-    bool needs_http_1_1_ = false;  // its GOAWAY says so
     bool has_answered_ = false;   // a response head came, whole
     bool settings_out_ = true;    // ours have not been acknowledged
     bool small_windows_ = false;  // by the last SETTINGS of ours: memory was short

@@ -26,8 +26,8 @@ std::size_t PoolSet::hash_of(const http::Origin& origin) {
 OriginPool& PoolSet::pool_of(const http::Origin& origin, SessionKind kind) {
     const auto found = pools_.find(KeyView{origin, kind});
     if (found != pools_.end()) {
-        const bool is_right = kind == SessionKind::http_1_1 || !found->second->needs_http_1_1();
-        return is_right ? *found->second : pool_of(origin, SessionKind::http_1_1);
+        const bool is_replaced = kind == SessionKind::any && found->second->needs_http_1_1();
+        return is_replaced ? pool_of(origin, SessionKind::http_1_1) : *found->second;
     }
     if (pools_.empty()) upkeep_.arm(Deadline::after(loop_.now(), upkeep_interval));
     auto pool = std::make_unique<OriginPool>(loop_, origin, factory_, limits_, kind);
@@ -86,13 +86,31 @@ void PoolSet::cut_off() {
 }
 
 void PoolSet::expire() noexcept {
+    move_pins();
     limit_warm_origins();
     std::erase_if(pools_, [this](const auto& entry) { return is_forgettable(*entry.second); });
     if (!pools_.empty()) upkeep_.arm(Deadline::after(loop_.now(), upkeep_interval));
 }
 
+// To the pools that serve in place of those that were pinned.
+void PoolSet::move_pins() {
+    std::vector<http::Origin> origins;
+    for (const auto& [key, pool] : pools_) {
+        if (pool->is_pinned() && pool->needs_http_1_1()) origins.push_back(key.origin);
+    }
+    for (const auto& origin : origins) {
+        OriginPool& pool = pool_of(origin);
+        if (!pool.is_pinned()) pool.pin();
+    }
+}
+
 bool PoolSet::is_forgettable(const OriginPool& pool) const {
     if (!pool.is_empty() || pool.is_warm()) return false;
+    if (pool.needs_http_1_1()) {  // what it knows is of use as long as the other pool
+        if (pool.is_pinned() || pools_.contains(KeyView{pool.origin(), SessionKind::http_1_1})) {
+            return false;
+        }
+    }
     if (pool.is_failing() && pools_.size() <= most_pools) return false;
     const auto used = pool.last_used();
     return !used || loop_.now() - *used >= memory || pools_.size() > most_pools;

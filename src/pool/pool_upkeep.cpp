@@ -69,6 +69,7 @@ void OriginPool::drain(Member& member, DialReason why) noexcept {
 }
 
 bool OriginPool::is_warm() const {
+    if (facts_.needs_http_1_1) return false;  // it is another pool that has its requests
     if (pinned_) return true;
     return last_used_ && loop_.now() - *last_used_ < limits_.keep_warm;
 }
@@ -150,6 +151,10 @@ void OriginPool::learn_from_loss(const Member& member) {
             break;
         case origin::SessionEnd::calm:
             facts_.note_calm();
+            last_loss_ = DialReason::origin_closed;
+            break;
+        case origin::SessionEnd::http_1_1:
+            facts_.needs_http_1_1 = true;
             last_loss_ = DialReason::origin_closed;
             break;
         case origin::SessionEnd::none:

@@ -26,22 +26,6 @@ std::string words(int code) {
 
 constexpr LibraryCategory tunnel_category{"tunnel", words};
 
-bool has_marker(std::string_view host, const mapping::HostRules& rules) {
-    const auto is_one_of = [](std::string_view label, const std::vector<std::string>& markers) {
-        return std::ranges::any_of(markers, [&](const std::string& marker) {
-            return http::equal_ignoring_case(label, marker);
-        });
-    };
-    while (!host.empty()) {
-        const auto label = host.substr(0, host.find('.'));
-        if (is_one_of(label, rules.https_markers) || is_one_of(label, rules.http_markers)) {
-            return true;
-        }
-        host.remove_prefix(std::min(label.size() + 1, host.size()));
-    }
-    return false;
-}
-
 Failure because(Errc code, TunnelRefusal why) {
     return {code, Side::client, {static_cast<int>(why), tunnel_category}};
 }
@@ -87,7 +71,7 @@ std::optional<Failure> refuse_connect(const http::Origin& target,
                                       const access::PortRanges& ports,
                                       const mapping::HostRules& rules) {
     if (ports.empty()) return refused(TunnelRefusal::switched_off);
-    if (has_marker(target.host, rules)) return refused(TunnelRefusal::marked_host);
+    if (!mapping::marker_in(target.host, rules).empty()) return refused(TunnelRefusal::marked_host);
     if (!ports.contains(target.port)) return refused(TunnelRefusal::port);
     return std::nullopt;
 }

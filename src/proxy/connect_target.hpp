@@ -19,6 +19,7 @@ enum class TunnelRefusal : std::uint8_t {
     body,              ///< which CONNECT does not have (RFC 9110 §9.3.6)
 };
 
+/// A tunnel_refused with its cause.
 Failure refused(TunnelRefusal why);
 
 /// Why no tunnel was made, if that is what the failure tells.

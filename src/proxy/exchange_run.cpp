@@ -12,7 +12,6 @@ namespace {
 
 using telemetry::without_userinfo;
 
-constexpr Failure gone{Errc::client_gone, Side::client};
 constexpr unsigned switching = 101;  // RFC 9110 §15.2.2
 constexpr unsigned too_early = 425;  // RFC 8470 §5.2
 
@@ -155,7 +154,7 @@ Task<Result<void>> ExchangeRun::run_attempts() {
     for (;;) {
         const auto done = co_await attempt();
         if (done) co_return done;
-        if (client_gone_) co_return gone;
+        if (client_gone_) co_return exchange_.why_gone();
         if (!stream_.lease) co_return done;  // no session could be had: the pool has tried
         if (std::exchange(repeat_confirmed_, false)) {
             pool().try_retry(done.error().code, pool::RetryCost::free);
@@ -225,7 +224,7 @@ Task<Result<void>> ExchangeRun::acquire() {
         record_.tls = stream_.dialled.tls;
         record_.cold = name_of(*stream_.cold);
     }
-    if (client_gone_) co_return gone;
+    if (client_gone_) co_return exchange_.why_gone();
     if (must_acquire_anew()) co_return co_await acquire();
     co_return Result<void>{};
 }
@@ -422,6 +421,7 @@ void ExchangeRun::log() {
 
 void ExchangeRun::peer_closed() noexcept {
     client_gone_ = true;
+    const Failure gone = exchange_.why_gone();
     give_up_attempt(gone);
     if (doubted_) doubted_->abandon(gone);
     if (dial_ != nullptr) dial_->abandon(gone);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 
+#include "nikawa/base/escape.hpp"
 #include "nikawa/mapping/host_fault.hpp"
 #include "nikawa/net/tls_alert.hpp"
 #include "nikawa/telemetry/exchange_record.hpp"
@@ -181,7 +182,6 @@ std::string seconds_text(Duration time) {
 
 std::string shown_host(std::string_view host) {
     constexpr std::size_t most_bytes = 300;  // a name of full length, its marker and port
-    constexpr std::string_view digits = "0123456789ABCDEF";
     host = telemetry::without_userinfo(host);
     if (host.empty()) return {};
     std::string shown = "Host: ";
@@ -190,9 +190,7 @@ std::string shown_host(std::string_view host) {
             shown.push_back(c);
             continue;
         }
-        const auto byte = static_cast<unsigned char>(c);
-        shown.append("\\x").push_back(digits[byte / 16]);
-        shown.push_back(digits[byte % 16]);
+        append_escaped(shown, c);
     }
     if (host.size() > most_bytes) shown.append("...");
     return shown;

@@ -6,18 +6,14 @@
 #include "proxy/upgrade.hpp"
 
 namespace nikawa::proxy {
-namespace {
-
-constexpr Failure gone{Errc::client_gone, Side::client};
-
-}  // namespace
 
 // What is behind a CONNECT is no request, whatever becomes of it.
 Task<void> ExchangeRun::forward_connect() {
     if (exchange_.can_tunnel()) exchange_.close_after_response();
     auto done = prepare_connect();
     if (done) done = co_await connect();
-    if (!done) co_await answer(client_gone_ ? gone : done.error());
+    if (!done && client_gone_) done = exchange_.why_gone();
+    if (!done) co_await answer(done.error());
     log();
 }
 
@@ -125,7 +121,7 @@ Task<Result<void>> ExchangeRun::run_tunnel(const http::ResponseHead& head, net::
                    .memory = forwarder_.memory_,
                    .inactivity = forwarder_.settings_.tunnel_timeout}};
     tunnel_ = &tunnel;
-    if (client_gone_) tunnel.cut(gone);
+    if (client_gone_) tunnel.cut(exchange_.why_gone());
     record_.failure = co_await tunnel.run();
     tunnel_ = nullptr;
     record_.is_tunnel = true;

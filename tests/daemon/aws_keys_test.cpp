@@ -269,7 +269,7 @@ TEST_F(AwsKeysTest, WarnsOfACredentialThatHasExpiredAndExtendsItWhileThereIsNoOt
     for (const auto pause : {5s, 10s, 20s}) {
         answer_with("ASIAFIRST", "1970-01-01T01:00:00Z");
         ASSERT_NE(keys.find("ASIAFIRST"), nullptr);
-        EXPECT_EQ(keys.find("ASIAFIRST")->expires_at, wall_time + extension);
+        EXPECT_EQ(keys.find("ASIAFIRST")->expires_at, wall_time + expired_key_extension);
         EXPECT_THAT(said,
                     ElementsAre(HasSubstr(
                         "warning: access key ASIAFIRST from the endpoint has expired; ")));

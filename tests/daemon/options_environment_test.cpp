@@ -20,6 +20,7 @@ TEST(WarningAboutVariable, IsOfWhatNoOptionReads) {
          "10s",
          "NIKAWA_REED_TIMEOUT has no effect: there is no such option; did you mean "
          "NIKAWA_READ_TIMEOUT?"},
+        {"NIKAWA_NO_CHECK", "1", "NIKAWA_NO_CHECK has no effect: there is no such option"},
         {"NIKAWA_UNHEARD_OF", "1", "NIKAWA_UNHEARD_OF has no effect: there is no such option"},
         {"NIKAWA_read_timeout",
          "1",

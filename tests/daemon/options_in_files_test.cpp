@@ -173,7 +173,7 @@ TEST_F(ConfigFile, IsNamedWithTheLineOfWhatIsFoundWrongAtTheEnd) {
         {"[map]\na.test = https\n[origin b.test]\n[map]\nx.ccnproxy = https",
          ":5: [map] x.ccnproxy: would never count"},
         {"[origin a.test]\n[origin b.test *.x.CCNproxy-https]",
-         ":2: [origin *.x.CCNproxy-https]: would never count, for the marker ccnproxy-https is no "
+         ":2: [origin *.x.CCNproxy-https]: would never count, for the marker CCNproxy-https is no "
          "part of an origin's name; write *.x"},
         {"[origin x.ccnproxy.]",
          ":1: [origin x.ccnproxy.]: would never count, for the marker ccnproxy"},
@@ -248,7 +248,7 @@ TEST_F(CheckTest, FindsWhatIsWrongWithFilesAsAStartDoes) {
          "it, or raise max-head-bytes"},
         {"--http-marker=CCNproxy-ssl", ": is also an https-marker; it can mean only one"},
         {"--https-for=*.a.test.CCNproxy-https",
-         ": would never count, for the marker ccnproxy-https in it says already which origin is "
+         ": would never count, for the marker CCNproxy-https in it says already which origin is "
          "meant"},
     };
     for (const auto& row : rows) {

@@ -302,6 +302,12 @@ TEST(ParseOptions, TakesNoneOnlyWhereItStandsAlone) {
         "or none alone");
 }
 
+TEST(ParseOptions, TakesNoListWithAHoleInIt) {
+    EXPECT_THAT(refusal({"--https-for=a.example,,b.example"}),
+                StartsWith("--https-for=a.example,,b.example: must be "));
+    EXPECT_THAT(refusal({"--https-for", "a.example,,"}), StartsWith("--https-for=a.example,"));
+}
+
 TEST(ParseOptions, ChecksWhatIsSetTwiceBothTimes) {
     EXPECT_EQ(refusal({"--port=x", "--port=1"}), "--port=x: must be a number from 0 to 65535");
 }

@@ -339,6 +339,7 @@ TEST(MapHost, SaysWhatIsWrong) {
     const std::string long_label(64, 'a');
     const std::pair<std::string, HostFault> rows[] = {
         {"", HostFault::empty},
+        {":80", HostFault::empty},
         {"api.example.com", HostFault::unmarked},
         {"api.example.com.ccnproxy-htps:8080", HostFault::unmarked},
         {"api.exampleccnproxy-https", HostFault::unmarked},

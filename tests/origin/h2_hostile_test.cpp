@@ -63,7 +63,7 @@ TEST_F(H2HostileTest, WhatIsWrongWithOneStreamEndsThatAlone) {
          "200"},
         {"only over HTTP/1.1, behind a head",
          h2::headers(1) + h2::rst_stream(1, Error::http_1_1_required),
-         "stream_reset",
+         "http_1_1_required",
          "200"},
         {"reset twice",
          h2::rst_stream(1, Error::cancel) + h2::rst_stream(1, Error::cancel),

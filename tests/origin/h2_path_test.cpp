@@ -278,6 +278,17 @@ TEST_F(H2SessionTest, SaysWhyItTakesNoMoreStreams) {
          },
          SessionEnd::calm,
          SessionEnd::calm},
+        {"HTTP/1.1",
+         [this] { origin->go_away(1, NGHTTP2_HTTP_1_1_REQUIRED); },
+         SessionEnd::http_1_1,
+         SessionEnd::http_1_1},
+        {"HTTP/1.1, and then a last GOAWAY",
+         [this] {
+             origin->go_away(1, NGHTTP2_HTTP_1_1_REQUIRED);
+             origin->go_away(1);
+         },
+         SessionEnd::http_1_1,
+         SessionEnd::http_1_1},
         {"error",
          [this] { origin->go_away(1, NGHTTP2_INTERNAL_ERROR); },
          SessionEnd::broken,

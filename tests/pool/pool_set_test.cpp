@@ -205,6 +205,24 @@ TEST_F(PoolSetTest, AnOriginThatWantsHttp11GetsItForAllRequests) {
     EXPECT_EQ(&set.pool_for_upgrade(secure_origin), &pool);
 }
 
+TEST_F(PoolSetTest, KeepsThePoolWarmThatServesAnOriginThatWantsHttp11) {
+    set.pin(secure_origin);
+    auto& first = set.pool_of(secure_origin);
+    dialer.connect_h2();
+    ASSERT_TRUE(first.is_warm());
+    set.require_http_1_1(secure_origin);
+    EXPECT_FALSE(first.is_warm());
+    loop.advance(5s);
+    EXPECT_EQ(dialer.waiting(), 1U);
+    EXPECT_EQ(dialer.last_mode, net::DialMode::http_1_1);
+    dialer.connect_h1();
+    loop.advance(2h);
+    EXPECT_TRUE(set.pool_of(secure_origin).is_warm()) << "and it is remembered why";
+    EXPECT_NE(&set.pool_of(secure_origin), &first);
+    EXPECT_EQ(dialer.last_mode, net::DialMode::http_1_1);
+    while (dialer.waiting() > 0) dialer.connect_h1();
+}
+
 TEST_F(PoolSetTest, AfterItsCloseItGivesOutNothing) {
     auto& pool = set.pool_of(plain_origin);
     Asking waiter{loop, pool};

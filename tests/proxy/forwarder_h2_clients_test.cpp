@@ -1,5 +1,6 @@
 #include "proxy/forwarder_fixture.hpp"
 #include "support/h2_client.hpp"
+#include "support/h2_frames.hpp"
 
 namespace nikawa::proxy {
 namespace {
@@ -76,6 +77,38 @@ TEST_F(ForwarderH2ClientsTest, ConverseWithAnHttp2OriginWordByWord) {
     pump();
     EXPECT_EQ(client.response(stream).trailers, (Fields{{"grpc-status", "0"}}));
     EXPECT_TRUE(client.response(stream).complete);
+}
+
+TEST_F(ForwarderH2ClientsTest, AreNotSaidToHaveLeftWhenTheyBrokeTheRules) {
+    auto& origin = dialer.connect_h2();
+    begin();
+    ask(call());
+    ASSERT_EQ(origin.requests().size(), 1U);
+    transport->send(test::h2::data(7, "of no stream"));
+    loop.run();
+    EXPECT_THAT(log_lines(),
+                testing::ElementsAre(testing::AllOf(
+                    HasSubstr(R"("status":499)"),
+                    HasSubstr(R"("error":"connection_error","error_detail":")"
+                              "the client broke the rules of HTTP/2 (PROTOCOL_ERROR)"))));
+}
+
+TEST_F(ForwarderH2ClientsTest, SendHeadsThatAreLargerThanTheLibraryWouldSend) {
+    session_limits.h2.head_bytes = 1 << 20;
+    client_limits.head.head_bytes = 1 << 20;
+    auto& origin = dialer.connect_h2();
+    auto& plain = connect();
+    std::string fields;
+    for (int i = 0; i < 10; ++i) {
+        fields += "X-" + std::to_string(i) + ": " + std::string(10000, 'x') + "\r\n";
+    }
+    plain.send(request("GET /", fields));
+    loop.run();
+    ASSERT_EQ(origin.requests().size(), 1U);
+    EXPECT_EQ(origin.requests()[1].value_of("x-9").size(), 10000U);
+    origin.reply(1, "200", "ok");
+    plain.expect_head("HTTP/1.1 200 OK").expect("ok");
+    EXPECT_TRUE(plain.finished());
 }
 
 TEST_F(ForwarderH2ClientsTest, GetNoTunnelAndAreToldWhy) {

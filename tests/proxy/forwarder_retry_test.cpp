@@ -193,6 +193,25 @@ TEST_F(ForwarderRetryTest, RepeatsOverHttp11WhatTheOriginWantsThatWay) {  // RFC
     }
 }
 
+// The request may have been acted on; those that follow are spared it.
+TEST_F(ForwarderRetryTest, LearnsOfHttp11FromAGoAwayThatKeepsTheRequest) {
+    auto& origin = dialer.connect_h2();
+    auto& client = connect();
+    client.send(request("POST /a", "Content-Length: 3\r\n") + "one");
+    loop.run();
+    origin.go_away(1, http_1_1_required);
+    loop.run();
+    origin.close();
+    client.expect_head("HTTP/1.1 502 Bad Gateway");
+    EXPECT_FALSE(client.received().empty());
+    auto& next = dialer.connect_h1();
+    auto& another = connect();
+    next.expect_head("GET /b HTTP/1.1\r\n").send(response("200 OK", "two"));
+    another.send(request("GET /b")).expect_head("HTTP/1.1 200 OK").expect("two");
+    EXPECT_TRUE(another.finished());
+    EXPECT_EQ(dialer.last_mode, net::DialMode::http_1_1);
+}
+
 TEST_F(ForwarderRetryTest, DoesNotRepeatABodyThatWasTooLongToKeep) {
     settings.replay_bytes = 5;
     auto& origin = dialer.connect_h2();

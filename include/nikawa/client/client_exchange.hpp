@@ -99,6 +99,9 @@ public:
     /// only ended its side after the request is not gone.
     virtual void watch_client(net::PeerCloseListener* listener) = 0;
 
+    /// Why the client can no longer be served, once its listener was told that it is gone.
+    [[nodiscard]] virtual Failure why_gone() const { return {Errc::client_gone, Side::client}; }
+
     /// Body bytes received from, and sent to, the client so far.
     [[nodiscard]] virtual std::uint64_t request_bytes() const = 0;
     [[nodiscard]] virtual std::uint64_t response_bytes() const = 0;

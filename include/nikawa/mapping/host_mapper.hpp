@@ -59,6 +59,9 @@ struct HostRules {
 /// cause is a `HostFault`.
 Result<http::Origin> map_host(std::string_view host, const HostRules& rules, HostForm form);
 
+/// The first label of a host or a pattern that is a marker; empty if none is. Points into `host`.
+std::string_view marker_in(std::string_view host, const HostRules& rules);
+
 /// The bad_host of a host that is none, whatever the rules.
 Failure malformed_host(std::string_view host);
 

@@ -57,6 +57,7 @@ enum class SessionEnd : std::uint8_t {
     idle_closed,  ///< the origin closed it, or sent what nobody asked for, while it had no stream
     limit,        ///< the origin said so: GOAWAY(NO_ERROR), or `Connection: close` in a response
     calm,         ///< the origin found us too busy: GOAWAY(ENHANCE_YOUR_CALM), RFC 9113 §7
+    http_1_1,     ///< the origin wants the other version: GOAWAY(HTTP_1_1_REQUIRED), RFC 9113 §7
     broken,       ///< the transport or the protocol failed
     taken_over,   ///< it is somebody's connection now (OriginStream::take_over())
 };

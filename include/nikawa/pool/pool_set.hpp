@@ -78,6 +78,7 @@ private:
     };
     static std::size_t hash_of(const http::Origin& origin);
     void expire() noexcept override;
+    void move_pins();
     void limit_warm_origins();
     [[nodiscard]] bool is_forgettable(const OriginPool& pool) const;
 
