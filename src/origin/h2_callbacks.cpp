@@ -84,6 +84,13 @@ void H2Session::Impl::on_data(H2Stream* stream, Bytes data) noexcept {
     if (stream != nullptr) stream->take_data(data);
 }
 
+// By GOAWAY (§6.8), or because we did not know its limits; else it does not want more.
+Errc H2Session::Impl::code_of_refusal(std::int32_t id, const H2Stream& stream) const {
+    if (end_cause_ == SessionEnd::http_1_1) return Errc::http_1_1_required;
+    const bool declined = reset_by_peer_ == id && stream.keeps_to_settings();
+    return declined ? Errc::stream_declined : Errc::stream_refused;
+}
+
 void H2Session::Impl::on_stream_closed(std::int32_t id,
                                        H2Stream* stream,
                                        std::uint32_t error_code) noexcept {
@@ -95,13 +102,7 @@ void H2Session::Impl::on_stream_closed(std::int32_t id,
     } else if (error_code == NGHTTP2_HTTP_1_1_REQUIRED) {
         stream->closed(Failure{Errc::http_1_1_required, Side::origin});
     } else if (error_code == NGHTTP2_REFUSED_STREAM && !stream->has_response_begun()) {
-        if (end_cause_ == SessionEnd::http_1_1) {
-            return stream->closed(Failure{Errc::http_1_1_required, Side::origin});
-        }
-        // By GOAWAY (§6.8), or because we did not know its limits; else it does not want more.
-        const bool declined = reset_by_peer_ == id && stream->keeps_to_settings();
-        const auto code = declined ? Errc::stream_declined : Errc::stream_refused;
-        stream->closed(Failure{code, Side::origin});
+        stream->closed(Failure{code_of_refusal(id, *stream), Side::origin});
     } else if (reset_by_peer_ == id) {
         stream->closed(Failure{Errc::stream_reset, Side::origin, http::h2_error(error_code)});
     } else {

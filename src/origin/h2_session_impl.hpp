@@ -95,6 +95,7 @@ private:
     void note_end(SessionEnd cause) noexcept {
         if (end_cause_ == SessionEnd::none) end_cause_ = cause;
     }
+    [[nodiscard]] Errc code_of_refusal(std::int32_t id, const H2Stream& stream) const;
     [[nodiscard]] SessionEnd end_of_transport(const boost::system::error_code& error) const;
     void end_when_drained() noexcept;
     void tell_capacity() noexcept;

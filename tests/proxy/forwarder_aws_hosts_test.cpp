@@ -6,7 +6,22 @@ namespace {
 using testing::HasSubstr;
 
 // Which Host the signature is for, and which of them counts.
-class ForwarderAwsHostsTest : public ForwarderAwsFixture {};
+class ForwarderAwsHostsTest : public ForwarderAwsFixture {
+protected:
+    /// A request for this target, signed for the origin's own Host, comes there as it was signed.
+    void passes_as_signed(const std::string& target) {
+        auto& origin = dialer.connect_h1();
+        auto& client = connect();
+        const auto fields = signed_fields(get(true_host));
+        client.send("GET " + target + " HTTP/1.1\r\nHost: api.example.com\r\n" + fields + "\r\n");
+        origin.expect("GET /bucket/key HTTP/1.1\r\nHost: api.example.com\r\n" + fields)
+            .expect(marks)
+            .expect("\r\n")
+            .send(response("200 OK", ""));
+        client.expect_head("HTTP/1.1 200 OK");
+        EXPECT_TRUE(client.finished());
+    }
+};
 
 // The Host field is what clients sign, whatever the target says; what they need not write in it, or
 // write in capitals, is no reason to refuse them.
@@ -40,17 +55,7 @@ TEST_F(ForwarderAwsHostsTest, KeepsAHostThatIsTheSameButForItsCaseAndADefaultPor
 TEST_F(ForwarderAwsHostsTest, KeepsTheHostFieldOfAFixedOriginWhateverPortTheTargetNames) {
     settings.fixed_origin = http::Origin{http::Scheme::https, "origin.test", 443};
     keys.known.reset();
-    auto& origin = dialer.connect_h1();
-    auto& client = connect();
-    const auto fields = signed_fields(get(true_host));
-    client.send("GET http://api.example.com:80/bucket/key HTTP/1.1\r\nHost: api.example.com\r\n" +
-                fields + "\r\n");
-    origin.expect("GET /bucket/key HTTP/1.1\r\nHost: api.example.com\r\n" + fields)
-        .expect(marks)
-        .expect("\r\n")
-        .send(response("200 OK", ""));
-    client.expect_head("HTTP/1.1 200 OK");
-    EXPECT_TRUE(client.finished());
+    passes_as_signed("http://api.example.com:80/bucket/key");
 }
 
 TEST_F(ForwarderAwsHostsTest, VerifiesTheHostFieldBesideATargetOfTheSameOrigin) {
@@ -90,17 +95,7 @@ TEST_F(ForwarderAwsHostsTest, SignsNothingForAnotherOriginThanTheSignedHostMeans
 TEST_F(ForwarderAwsHostsTest, LeavesARequestAloneWhoseHostStays) {
     settings.host_rules.https_for = {http::HostPattern::parse("*.example.com").value()};
     keys.known.reset();
-    auto& origin = dialer.connect_h1();
-    auto& client = connect();
-    const auto fields = signed_fields(get(true_host));
-    client.send("GET http://api.example.com/bucket/key HTTP/1.1\r\nHost: api.example.com\r\n" +
-                fields + "\r\n");
-    origin.expect("GET /bucket/key HTTP/1.1\r\nHost: api.example.com\r\n" + fields)
-        .expect(marks)
-        .expect("\r\n")
-        .send(response("200 OK", ""));
-    client.expect_head("HTTP/1.1 200 OK");
-    EXPECT_TRUE(client.finished());
+    passes_as_signed("http://api.example.com/bucket/key");
     EXPECT_EQ(dialer.dialled().at(0), (http::Origin{http::Scheme::https, "api.example.com", 443}));
 }
 
