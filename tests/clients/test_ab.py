@@ -16,7 +16,6 @@ class ApacheBench(WebTest):
 
     def check(self, kind, *where):
         origin, protocol = ORIGINS[kind]
-        self.ab(*where)  # more at once than ever before
         for options, kept in (([], 0), (["-k"], REQUESTS)):
             with self.subTest(options=options):
                 before, connections = self.warm_up(origin), accepted_connections()
@@ -28,7 +27,8 @@ class ApacheBench(WebTest):
                     self.assertEqual(accepted_connections() - connections, AT_ONCE)
                 records = self.nikawa.access_log(before + REQUESTS)[before:]
                 self.assertEqual(len(records), REQUESTS)
-                self.assert_records(origin, protocol, records)
+                self.assert_records(origin, protocol, records, ["/hello"])
+        self.assert_sessions(AT_ONCE)
 
     def test_by_suffix(self):
         for kind, (origin, _) in ORIGINS.items():
