@@ -160,7 +160,7 @@ Task<void> ClientConnection::Impl::run() {
     } while (stays_ && !is_draining_);
 
     if (phase_ == Phase::exchange && writer_.is_complete() && may_still_send()) {
-        co_await linger(loop_, *stream_, inactivity_);
+        co_await linger(loop_, *stream_, inactivity_, limits_.linger);
     }
     stream_->close();
 }
@@ -264,7 +264,7 @@ bool ClientConnection::Impl::is_rest_of_body_cheap() const {
 }
 
 Task<bool> ClientConnection::Impl::skip_rest_of_body() {
-    const auto deadline = Deadline::after(loop_.now(), linger_time);
+    const auto deadline = Deadline::after(loop_.now(), longest_skipping);
     while (!reader_.is_body_read()) {
         const auto piece = co_await reader_.receive_body(deadline);
         if (!piece) co_return false;

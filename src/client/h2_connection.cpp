@@ -118,7 +118,7 @@ Task<void> H2Connection::run(net::ReadBuffer buffer) {
     }
     note_idle(false);
     lose_all(end_);
-    if (!is_cut_) co_await linger(loop_, stream_, inactivity_);
+    if (!is_cut_) co_await linger(loop_, stream_, inactivity_, limits_.linger);
     stream_.close();
     while (!live_.empty() || is_waiting_for_room_) co_await wind_down_.wait();
 }

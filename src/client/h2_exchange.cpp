@@ -224,7 +224,7 @@ Task<void> H2Exchange::end() {
 Task<void> H2Exchange::skip_rest_of_body() {
     is_skipping_ = true;
     received_.clear();
-    receivable_.expect_by(Deadline::after(loop_.now(), linger_time));
+    receivable_.expect_by(Deadline::after(loop_.now(), longest_skipping));
     while (stream_ != 0 && !end_received_ && !receivable_.is_overdue()) {
         frames_.offer(stream_, window_.bytes(), 0);
         co_await receivable_.wait();

@@ -17,12 +17,17 @@ net::IoResult discard_input(net::ByteStream& stream) {
 
 }  // namespace
 
-Task<void> linger(loop::Loop& loop, net::ByteStream& stream, Inactivity& inactivity) {
+Task<void> linger(loop::Loop& loop,
+                  net::ByteStream& stream,
+                  Inactivity& inactivity,
+                  Duration longest) {
     stream.shutdown_send();
-    inactivity.expect_input_by(Deadline::after(loop.now(), linger_time));
+    const auto last = Deadline::after(loop.now(), longest);
+    inactivity.expect_input_by(std::min(last, Deadline::after(loop.now(), linger_silence)));
     while (!inactivity.is_input_overdue()) {
         const auto got = discard_input(stream);
         if (got.state == State::done) {
+            inactivity.expect_input_by(std::min(last, Deadline::after(loop.now(), linger_silence)));
             co_await loop.yield();  // who sends faster than this reads holds up nobody else
         } else if (got.state == State::would_block) {
             co_await stream.wait_readable();

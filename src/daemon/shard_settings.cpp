@@ -114,6 +114,7 @@ client::ClientLimits limits_of_denied(client::ClientLimits limits) {
                                     &limits.write_timeout}) {
         if (*timeout == Duration::zero() || *timeout > longest) *timeout = longest;
     }
+    limits.linger = longest;
     return limits;
 }
 

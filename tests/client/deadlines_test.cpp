@@ -108,12 +108,23 @@ TEST_F(ClientDeadlines, BoundTheSkippingOfABody) {
 TEST_F(ClientDeadlines, BoundTheLingeringClose) {  // RFC 9112 §9.6
     connect().send("nonsense\r\n\r\n").expect_head("HTTP/1.1 400").expect_end();
     EXPECT_TRUE(client->finished());
-    for (int i = 0; i < 2; ++i) {
-        loop.advance(1s - 1ms);
-        client->send("more");  // which does not make it longer
+    loop.advance(2s - 1ms);
+    EXPECT_FALSE(has_ended());
+    loop.advance(1ms);
+    EXPECT_TRUE(has_ended());
+}
+
+TEST_F(ClientDeadlines, LingerWhileAClientSendsButNotForEver) {
+    connect().send("nonsense\r\n\r\n").expect_head("HTTP/1.1 400").expect_end();
+    EXPECT_TRUE(client->finished());
+    for (int i = 1; i < 30; ++i) {
+        loop.advance(1s);
+        client->send("more");
         EXPECT_FALSE(has_ended());
     }
-    loop.advance(2ms);
+    loop.advance(1s - 1ms);
+    EXPECT_FALSE(has_ended());
+    loop.advance(1ms);
     EXPECT_TRUE(has_ended());
 }
 

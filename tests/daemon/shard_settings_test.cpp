@@ -115,6 +115,7 @@ TEST(ClientLimits, LetADeniedClientStayForSecondsOnly) {
     EXPECT_EQ(denied.idle_timeout, 1s);
     EXPECT_EQ(denied.read_timeout, 2s);  // zero would be no limit
     EXPECT_EQ(denied.write_timeout, 2s);
+    EXPECT_EQ(denied.linger, 2s);
 }
 
 TEST(TargetSettings, CarryTheOptionsAndTrustTheUpstream) {

@@ -20,13 +20,15 @@ struct ClientLimits {
     Duration idle_timeout{};       ///< between two requests on a connection
     Duration read_timeout{};       ///< until the next bytes of a request body
     Duration write_timeout{};      ///< until the client takes the next bytes of a response
+    /// Longest lingering close (RFC 9112 §9.6): until the client has sent what it still sends.
+    Duration linger = std::chrono::seconds{30};
 
     // Over HTTP/2 alone
     std::uint32_t max_streams = 128;  ///< of a connection at once
     /// Unread bytes that a client may send on a stream; of one whose handler keeps up, the second.
     std::size_t first_stream_window = std::size_t{64} * 1024;
     std::size_t stream_window = std::size_t{1024} * 1024;
-    MemoryBudget* memory = nullptr;    ///< where unread bodies are counted; may be nullptr
+    MemoryBudget* memory = nullptr;      ///< where unread bodies are counted; may be nullptr
     std::string_view unindexed_field{};  ///< of responses, never the same: kept out of HPACK
 };
 
