@@ -22,6 +22,8 @@ constexpr double longest_idle_limit_ms = 7 * 86400e3;
 constexpr std::int64_t highest_peak = 1'000'000;
 constexpr std::int64_t clock_error_seconds = 86400;
 
+constexpr auto* http_1_1_required = "http_1_1_required";
+
 /// Reads one entry; `is_absurd()` once something in it cannot be true.
 class EntryReader {
 public:
@@ -36,6 +38,7 @@ public:
         pool::RememberedOrigin remembered;
         remembered.origin = *origin;
         remembered.protocol = protocol();
+        remembered.requires_http_1_1 = requires_http_1_1();
         remembered.round_trip = milliseconds("round_trip_ms", longest_round_trip_ms);
         remembered.idle_limit = milliseconds("idle_limit_ms", longest_idle_limit_ms);
         remembered.peak = peak();
@@ -58,6 +61,13 @@ private:
         if (*value == "http/1.1") return net::Protocol::http_1_1;
         is_absurd_ = true;
         return std::nullopt;
+    }
+
+    bool requires_http_1_1() {
+        const auto* const value = find(http_1_1_required);
+        if (value == nullptr) return false;
+        if (!value->is_boolean()) is_absurd_ = true;
+        return *value == true;
     }
 
     std::optional<Duration> milliseconds(const char* key, double longest) {
@@ -114,6 +124,7 @@ Json entry_of(const pool::RememberedOrigin& remembered, system_clock::time_point
     if (remembered.protocol) {
         entry["protocol"] = *remembered.protocol == net::Protocol::http_2 ? "h2" : "http/1.1";
     }
+    if (remembered.requires_http_1_1) entry[http_1_1_required] = true;
     if (remembered.round_trip) entry["round_trip_ms"] = milliseconds(*remembered.round_trip);
     if (remembered.idle_limit) entry["idle_limit_ms"] = milliseconds(*remembered.idle_limit);
     return entry;
@@ -127,6 +138,10 @@ bool used_later(const pool::RememberedOrigin& a, const pool::RememberedOrigin& b
 void add(pool::RememberedOrigin& kept, const pool::RememberedOrigin& older) {
     kept.peak = std::max(kept.peak, older.peak);
     if (!kept.protocol) kept.protocol = older.protocol;
+    if (older.requires_http_1_1) {  // to this one it may not have said so yet
+        kept.requires_http_1_1 = true;
+        kept.protocol = net::Protocol::http_1_1;
+    }
     if (!kept.round_trip) kept.round_trip = older.round_trip;
     if (!kept.idle_limit) kept.idle_limit = older.idle_limit;
 }

@@ -50,7 +50,17 @@ void PoolSet::require_http_1_1(const http::Origin& origin) {
 }
 
 void PoolSet::restore(const std::vector<RememberedOrigin>& remembered) {
-    for (const auto& one : remembered) pool_of(one.origin).restore(one);
+    for (const auto& one : remembered) {
+        if (one.requires_http_1_1) pool_of(one.origin).note_http_1_1_required();
+        pool_of(one.origin).restore(one);
+    }
+}
+
+// The pool of HTTP/1.1 sessions that has the requests of this one, or itself while nobody asked for
+// that yet.
+const OriginPool& PoolSet::serving_in_place_of(const OriginPool& pool) const {
+    const auto found = pools_.find(KeyView{pool.origin(), SessionKind::http_1_1});
+    return found != pools_.end() && found->second->last_used() ? *found->second : pool;
 }
 
 bool PoolSet::is_warming() const {
@@ -61,8 +71,11 @@ bool PoolSet::is_warming() const {
 std::vector<RememberedOrigin> PoolSet::remember() const {
     std::vector<RememberedOrigin> remembered;
     for (const auto& [key, pool] : pools_) {
-        if (key.kind == SessionKind::any && pool->last_used())
-            remembered.push_back(pool->remember());
+        if (key.kind != SessionKind::any) continue;
+        const OriginPool& serving = pool->needs_http_1_1() ? serving_in_place_of(*pool) : *pool;
+        if (!serving.last_used()) continue;
+        remembered.push_back(serving.remember());
+        remembered.back().requires_http_1_1 = pool->needs_http_1_1();
     }
     return remembered;
 }

@@ -267,6 +267,7 @@ RememberedOrigin OriginPool::remember() const {
     const TimePoint now = loop_.now();
     RememberedOrigin remembered{.origin = origin_,
                                 .protocol = facts_.protocol,
+                                .requires_http_1_1 = needs_http_1_1(),
                                 .round_trip = {},
                                 .idle_limit = facts_.idle_limit.at(now),
                                 .peak = facts_.peak.at(now),

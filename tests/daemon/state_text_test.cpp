@@ -36,6 +36,7 @@ TEST(StateText, GivesBackWhatItWasGiven) {
     full.peak = 20;
     auto h2 = origin("b.example", 20s);
     h2.protocol = net::Protocol::http_2;
+    h2.requires_http_1_1 = true;
     auto plain = origin("2001:db8::1", 30s);
     plain.origin.scheme = Scheme::http;
     plain.origin.port = 8080;
@@ -120,6 +121,8 @@ TEST(StateText, SkipsEntriesThatCannotBeTrue) {
         {"{" + good + R"(, "protocol": "h2"})", true},
         {"{" + good + R"(, "protocol": "h9"})", false},
         {"{" + good + R"(, "protocol": 2})", false},
+        {"{" + good + R"(, "http_1_1_required": false})", true},
+        {"{" + good + R"(, "http_1_1_required": 1})", false},
         {"{" + good + R"(, "round_trip_ms": 0.5})", true},
         {"{" + good + R"(, "round_trip_ms": 0})", false},
         {"{" + good + R"(, "round_trip_ms": -3})", false},
@@ -149,6 +152,7 @@ TEST(StateText, StaysWithinItsBoundsWithTheMostAndLongestOrigins) {
                               '.' + std::string(63, 'c') + '.' + std::string(57, 'd'),
                           Duration{std::chrono::seconds{i}});
         one.protocol = net::Protocol::http_1_1;
+        one.requires_http_1_1 = true;
         one.round_trip = 12'345'678us;
         one.idle_limit = 123'456'789us;
         one.peak = 999'999;
@@ -181,6 +185,19 @@ TEST(MergedOrigins, HaveTheLatestUseTheHighestPeakAndWhatIsKnown) {
     EXPECT_EQ(result[0].idle_limit, 60s);
     EXPECT_EQ(result[0].protocol, net::Protocol::http_2);
     EXPECT_EQ(result[1], other);
+}
+
+TEST(MergedOrigins, RequireHttp11IfOneOfThemSaysSo) {
+    auto early = origin("a.example", 60s);
+    early.protocol = net::Protocol::http_1_1;
+    early.requires_http_1_1 = true;
+    auto late = origin("a.example", 5s);
+    late.protocol = net::Protocol::http_2;
+    for (const auto& result : {merged({early, late}), merged({late, early})}) {
+        ASSERT_EQ(result.size(), 1U);
+        EXPECT_TRUE(result[0].requires_http_1_1);
+        EXPECT_EQ(result[0].protocol, net::Protocol::http_1_1);
+    }
 }
 
 }  // namespace

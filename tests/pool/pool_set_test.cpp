@@ -116,6 +116,7 @@ protected:
         const auto port = static_cast<std::uint16_t>(number + 1);
         return {.origin = {http::Scheme::http, "api.example.com", port},
                 .protocol = net::Protocol::http_1_1,
+                .requires_http_1_1 = false,
                 .round_trip = {},
                 .idle_limit = {},
                 .peak = 1,
@@ -143,6 +144,38 @@ TEST_F(WarmPoolSetTest, TheOriginsUsedLastAreKeptWarmAndTheOperators) {
         const auto one = numbered(limits.max_warm_origins + i).origin;
         EXPECT_FALSE(set->pool_of(one).is_warm()) << i;
     }
+}
+
+TEST_F(WarmPoolSetTest, RemembersForItsNextLifeThatAnOriginWantsHttp11) {
+    set.emplace(loop, factory, limits);
+    set->pin(secure_origin);
+    auto& refusing = dialer.connect_h2();
+    set->require_http_1_1(secure_origin);
+    refusing.close();
+    {
+        Asking one{loop, set->pool_of(secure_origin)};
+        auto& origin = dialer.connect_h1();
+        exchange(origin, one.acquired());
+    }
+    loop.run();
+    const auto remembered = set->remember();
+    ASSERT_EQ(remembered.size(), 1U);
+    EXPECT_TRUE(remembered[0].requires_http_1_1);
+    EXPECT_EQ(remembered[0].protocol, net::Protocol::http_1_1);
+    EXPECT_EQ(remembered[0].unused_for, Duration::zero());
+
+    set->close();
+    loop.run();
+    PoolSet next{loop, factory, limits};
+    next.restore(remembered);
+    loop.run();
+    EXPECT_EQ(dialer.waiting(), 1U);
+    EXPECT_EQ(dialer.last_mode, net::DialMode::http_1_1);
+    dialer.connect_h1();
+    EXPECT_EQ(next.pool_of(secure_origin).counts().sessions, 1U);
+    EXPECT_EQ(next.remember().size(), 1U);
+    next.close();
+    loop.run();
 }
 
 TEST_F(WarmPoolSetTest, WhatNobodyWaitsForLeavesTheLastDescriptors) {

@@ -53,6 +53,7 @@ struct OriginStatus {
 struct RememberedOrigin {
     http::Origin origin;
     std::optional<net::Protocol> protocol;
+    bool requires_http_1_1 = false;  ///< it speaks HTTP/2, and refuses requests over it
     std::optional<Duration> round_trip;
     std::optional<Duration> idle_limit;
     std::size_t peak = 0;

@@ -23,8 +23,8 @@ public:
     /// is known to have HTTP/1.1 sessions, else one that has no others.
     OriginPool& pool_for_upgrade(const http::Origin& origin);
 
-    /// The origin has answered HTTP_1_1_REQUIRED (RFC 9113 §7): as long as it is remembered all its
-    /// requests get sessions of HTTP/1.1.
+    /// The origin has answered HTTP_1_1_REQUIRED (RFC 9113 §7): as long as it is remembered, in
+    /// later lives of the daemon too, all its requests get sessions of HTTP/1.1.
     void require_http_1_1(const http::Origin& origin);
 
     /// What makes the connections.
@@ -79,6 +79,7 @@ private:
     static std::size_t hash_of(const http::Origin& origin);
     void expire() noexcept override;
     void move_pins();
+    [[nodiscard]] const OriginPool& serving_in_place_of(const OriginPool& pool) const;
     void limit_warm_origins();
     [[nodiscard]] bool is_forgettable(const OriginPool& pool) const;
 
