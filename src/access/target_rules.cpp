@@ -126,7 +126,8 @@ struct TargetRules::Impl {
     std::vector<net::Endpoint> own_listeners;
     std::vector<http::Origin> trusted;
     IsOwnAddress is_own_address;
-    int not_allowed;
+    int name_not_allowed;
+    int address_not_allowed;
     OfAddressAndName loopback_not_allowed;
     OfAddressAndName own_listener_not_allowed;
 };
@@ -136,8 +137,10 @@ TargetRules::Impl::Impl(const TargetSettings& settings, IsOwnAddress is_own_addr
       own_listeners(settings.own_listeners),
       trusted(settings.trusted),
       is_own_address(is_own_address_),
-      not_allowed(causes.add("not among the names of --allow-target")),
-      loopback_not_allowed(add_near("loopback is reached only with --allow-target")),
+      name_not_allowed(causes.add("not among the names of --allow-target")),
+      address_not_allowed(causes.add("not in a network of --allow-target, whose names cover no "
+                                     "address")),
+      loopback_not_allowed(add_near("loopback is reached only with --allow-target loopback")),
       own_listener_not_allowed(add_near("our own listener")) {
     const auto deny = [this](std::string_view ranges, std::string text) {
         const int cause = causes.add(std::move(text));
@@ -180,7 +183,7 @@ std::optional<Failure> TargetRules::Impl::judge_host(const http::Origin& origin)
     if (std::ranges::any_of(allowed_names, fits)) return std::nullopt;
     const auto address = literal(origin.host);
     if (address && access::contains(allowed_ranges, *address)) return std::nullopt;
-    return denied(Errc::target_denied, not_allowed);
+    return denied(Errc::target_denied, address ? address_not_allowed : name_not_allowed);
 }
 
 // What is said of an address whoever is there.

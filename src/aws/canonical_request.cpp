@@ -8,8 +8,10 @@
 namespace nikawa::aws {
 namespace {
 
-constexpr std::array s3_forms{
-    PathForm::encoded_once, PathForm::as_it_stands, PathForm::encoded_once_slashes};
+constexpr std::array s3_forms{PathForm::encoded_once,
+                              PathForm::as_it_stands,
+                              PathForm::encoded_once_slashes,
+                              PathForm::encoded_once_plus};
 constexpr std::array other_forms{PathForm::encoded_again,
                                  PathForm::encoded_again_as_is,
                                  PathForm::encoded_twice,
@@ -37,13 +39,11 @@ std::string normalized(std::string_view path) {
     return text;
 }
 
-std::string decoded(std::string_view path) { return percent_decoded(path, Plus::itself); }
-
 /// Decoded and encoded again, segment by segment.
-void append_encoded_once(std::string& out, std::string_view path) {
+void append_encoded_once(std::string& out, std::string_view path, Plus plus) {
     for (;;) {
         const auto slash = path.find('/');
-        append_percent_encoded(out, decoded(path.substr(0, slash)), Slash::encoded);
+        append_percent_encoded(out, percent_decoded(path.substr(0, slash), plus), Slash::encoded);
         if (slash == path.npos) return;
         out.push_back('/');
         path.remove_prefix(slash + 1);
@@ -86,18 +86,19 @@ std::span<const PathForm> path_forms(std::string_view service) {
 
 void append_path(std::string& out, std::string_view path, PathForm form) {
     switch (form) {
-        case PathForm::encoded_once: append_encoded_once(out, path); return;
+        case PathForm::encoded_once: append_encoded_once(out, path, Plus::itself); return;
         case PathForm::as_it_stands: out.append(path); return;
         case PathForm::encoded_once_slashes:
-            append_percent_encoded(out, decoded(path), Slash::kept);
+            append_percent_encoded(out, percent_decoded(path, Plus::itself), Slash::kept);
             return;
+        case PathForm::encoded_once_plus: append_encoded_once(out, path, Plus::space); return;
         case PathForm::encoded_again:
             append_percent_encoded(out, normalized(path), Slash::kept);
             return;
         case PathForm::encoded_again_as_is: append_percent_encoded(out, path, Slash::kept); return;
         case PathForm::encoded_twice: {
             std::string once;
-            append_encoded_once(once, path);
+            append_encoded_once(once, path, Plus::itself);
             append_percent_encoded(out, normalized(once), Slash::kept);
             return;
         }

@@ -17,6 +17,7 @@ enum class PathForm : std::uint8_t {
     encoded_once,          ///< decoded and encoded: S3, as documented; %2F stays apart from /
     as_it_stands,          ///< S3, as botocore and others do it
     encoded_once_slashes,  ///< S3, %2F being a /: by servers and clients who decode all of it first
+    encoded_once_plus,     ///< S3, as `encoded_once`, a + being a blank, as S3 itself reads it
     encoded_again,         ///< normalized, encoded: all other services, as documented
     encoded_again_as_is,   ///< encoded, not normalized: the Go SDK
     encoded_twice,         ///< decoded, encoded twice, normalized: where the wire has it unencoded

@@ -59,6 +59,10 @@ public:
             return fails(has_id ? "a profile with aws_access_key_id but no aws_secret_access_key"
                                 : "a profile with aws_secret_access_key but no aws_access_key_id");
         }
+        if (has_id && contradicts()) {
+            line_ = key_line_;
+            return fails("an access key that stands above with another secret or token");
+        }
         if (has_id) credentials_.add(std::move(profile_));
         profile_ = {};
         return true;
@@ -81,6 +85,13 @@ private:
         return false;
     }
 
+    /// Which of the two is right nobody but the service can tell.
+    [[nodiscard]] bool contradicts() const {
+        const Credential* const other = credentials_.find(profile_.access_key_id);
+        return other != nullptr && (other->secret_access_key != profile_.secret_access_key ||
+                                    other->session_token != profile_.session_token);
+    }
+
     bool take_section(std::string_view text) {
         if (text.find(']') == text.npos) return fails("a [profile] without its ]");
         has_section_ = true;
@@ -90,7 +101,7 @@ private:
 
     bool take_setting(std::string_view name, std::string_view value) {
         std::string* const setting = setting_of(name);
-        is_ours_ = setting != nullptr && !value.empty();
+        is_ours_ = setting != nullptr;
         if (setting == nullptr) return true;
         // What comments behind a value, or quotes around it, would become part of.
         if (value.find_first_of(" \t\"'") != value.npos) {

@@ -21,8 +21,15 @@ struct Codes {
 constexpr Codes codes(Refusal refusal) {
     switch (refusal) {
         case Refusal::unknown_key:
+        case Refusal::session_key:
             return {"InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException"};
+        case Refusal::malformed_payload_hash:
+            return {"InvalidArgument", "IncompleteSignature", "IncompleteSignatureException"};
         case Refusal::malformed:
+        case Refusal::repeated_authorization:
+        case Refusal::malformed_date:
+        case Refusal::repeated_token:
+        case Refusal::signed_field_dropped:
             return {"AuthorizationHeaderMalformed",
                     "IncompleteSignature",
                     "IncompleteSignatureException"};
@@ -32,7 +39,7 @@ constexpr Codes codes(Refusal refusal) {
                     "IncompleteSignatureException"};
         case Refusal::unsupported:
             return {"NotImplemented", "InvalidAction", "UnsupportedOperationException"};
-        case Refusal::host_not_signed:
+        case Refusal::field_not_signed:
             return {"AccessDenied", "SignatureDoesNotMatch", "InvalidSignatureException"};
         case Refusal::wrong_scope:
             return {"AuthorizationHeaderMalformed",

@@ -100,12 +100,10 @@ Result<void> read_payload(std::string_view given, Refusal otherwise, RequestSign
     return {};
 }
 
-Result<void> read_payload_field(const http::FieldBlock& fields,
-                                Refusal otherwise,
-                                RequestSignature& out) {
+Result<void> read_payload_field(const http::FieldBlock& fields, RequestSignature& out) {
     const Once hash = the_field(fields, "x-amz-content-sha256");
-    if (hash.is_repeated) return failure_of(otherwise);
-    if (hash.value) return read_payload(*hash.value, otherwise, out);
+    if (hash.is_repeated) return failure_of(Refusal::malformed_payload_hash);
+    if (hash.value) return read_payload(*hash.value, Refusal::malformed_payload_hash, out);
     // Without the field S3 takes the body of a presigned request for unsigned; every other service
     // hashes it.
     if (out.placement == Placement::query && is_s3_family(out.service)) {
@@ -120,10 +118,10 @@ Result<void> read_time(const http::FieldBlock& fields, RequestSignature& out) {
     Once time = the_field(fields, "x-amz-date");
     const bool is_amz_date = time.value.has_value();
     if (!is_amz_date) time = the_field(fields, "date");
-    if (!time.value || time.is_repeated) return failure_of(Refusal::malformed);
+    if (!time.value || time.is_repeated) return failure_of(Refusal::malformed_date);
     out.timestamp =
         is_amz_date ? std::string{*time.value} : timestamp_of_date(*time.value).value_or("");
-    if (!parse_timestamp(out.timestamp)) return failure_of(Refusal::malformed);
+    if (!parse_timestamp(out.timestamp)) return failure_of(Refusal::malformed_date);
     return {};
 }
 
@@ -143,9 +141,9 @@ Result<RequestSignature> read_authorization(std::string_view value,
     if (auto read = read_signature(parts->signature, otherwise, out); !read) return read.error();
     if (auto read = read_time(fields, out); !read) return read.error();
     const Once token = the_field(fields, "x-amz-security-token");
-    if (token.is_repeated) return failure_of(otherwise);
+    if (token.is_repeated) return failure_of(Refusal::repeated_token);
     out.session_token = token.value.value_or("");
-    if (auto read = read_payload_field(fields, otherwise, out); !read) return read.error();
+    if (auto read = read_payload_field(fields, out); !read) return read.error();
     return out;
 }
 
@@ -222,7 +220,7 @@ Result<RequestSignature> read_query(const Presigned& given, const http::FieldBlo
     out.timestamp = *given.date;
     out.session_token = given.token.value_or("");
     auto read = given.payload ? read_payload(*given.payload, otherwise, out)
-                              : read_payload_field(fields, otherwise, out);
+                              : read_payload_field(fields, out);
     if (!read) return read.error();
     return out;
 }
@@ -243,7 +241,7 @@ Result<std::optional<RequestSignature>> find_signature(const http::RequestHead& 
     if (!authorization && !is_presigned) return std::optional<RequestSignature>{};
     // Two ways to sign one request: a service might look at the one that we did not verify.
     if (is_presigned && authorizations != 0) return failure_of(Refusal::malformed_query);
-    if (authorizations > 1) return failure_of(Refusal::malformed);
+    if (authorizations > 1) return failure_of(Refusal::repeated_authorization);
     auto signature = is_presigned ? read_query(presigned, head.fields)
                                   : read_authorization(*authorization, head.fields);
     if (!signature) return signature.error();

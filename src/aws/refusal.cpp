@@ -8,25 +8,40 @@ namespace {
 const char* words(Refusal refusal) {
     switch (refusal) {
         case Refusal::unknown_key:
-            return "nikawa does not know the secret of this access key, and the signature is for "
-                   "this Host, which is not the service's own, so the service would refuse it; "
-                   "either put the key's profile into the file of --aws-credentials and send "
-                   "SIGHUP, or start with --aws-metadata if the key is the machine's, or take "
-                   "suffix and port off the endpoint, make nikawa the client's HTTP proxy and "
-                   "start it with --https-for '*.amazonaws.com', so that the true Host is signed";
+            return "nikawa does not know the secret of this access key, so that it can neither "
+                   "verify the signature nor sign for the service's own Host; either put the key's "
+                   "profile into the file of --aws-credentials and send SIGHUP, or start with "
+                   "--aws-metadata if the key is the machine's, or have the true Host signed, as "
+                   "suits keys that clients get for themselves (AssumeRole, SSO): take suffix and "
+                   "port off the endpoint, make nikawa the client's HTTP proxy and start it with "
+                   "--https-for '*.amazonaws.com'; if the true Host was signed already, as in a "
+                   "URL "
+                   "that somebody else presigned, send it in absolute form, as to a proxy";
+        case Refusal::session_key:
+            return "the access key is of a session that S3 Express made for the client, and nikawa "
+                   "cannot know its secret; take suffix and port off the endpoint, make nikawa the "
+                   "client's HTTP proxy and start it with --https-for '*.amazonaws.com', or turn "
+                   "such sessions off in the client";
         case Refusal::malformed:
-            return "the fields of the signature cannot be read: Authorization, X-Amz-Date or Date, "
-                   "X-Amz-Content-Sha256, X-Amz-Security-Token; or Connection names a signed field";
+            return "Authorization cannot be read; it has Credential=KEY/DATE/REGION/SERVICE/"
+                   "aws4_request, SignedHeaders in lower case and each once, and Signature of 64 "
+                   "hexadecimal digits";
+        case Refusal::repeated_authorization: return "Authorization stands there twice";
+        case Refusal::malformed_date:
+            return "X-Amz-Date, or Date in its place, is missing, stands there twice or cannot be "
+                   "read";
+        case Refusal::malformed_payload_hash:
+            return "X-Amz-Content-Sha256 stands there twice or cannot be read";
+        case Refusal::repeated_token: return "X-Amz-Security-Token stands there twice";
+        case Refusal::signed_field_dropped:
+            return "Connection names a signed field, or Authorization, which would not go on";
         case Refusal::malformed_query:
             return "the signature's parameters in the query cannot be read, stand there twice, or "
                    "there is an Authorization beside them";
         case Refusal::unsupported:
             return "only AWS4-HMAC-SHA256 can be signed anew, and no event streams; take the "
-                   "suffix "
-                   "off the endpoint and make nikawa the client's HTTP proxy (--https-for)";
-        case Refusal::host_not_signed:
-            return "host, or with S3 a field whose name begins with x-amz-, is not among "
-                   "SignedHeaders";
+                   "suffix off the endpoint and make nikawa the client's HTTP proxy (--https-for)";
+        case Refusal::field_not_signed: return "a field that must be among SignedHeaders is not";
         case Refusal::wrong_scope:
             return "the scope in Credential is not DATE/REGION/SERVICE/aws4_request of the date of "
                    "the request";
@@ -41,9 +56,8 @@ const char* words(Refusal refusal) {
             return "the temporary credential that nikawa has for this access key has expired";
         case Refusal::wrong_signature:
             return "the signature is not the one that the secret which nikawa has for this access "
-                   "key "
-                   "makes of this request; check the secret, and that nothing changes the request "
-                   "on its way here";
+                   "key makes of this request, for this Host or for the true one; check the "
+                   "secret, and that nothing changes the request on its way here";
         case Refusal::wrong_chunk: return "the signature of a chunk of the body is wrong";
         case Refusal::malformed_chunk:
             return "the body is not in the signed chunks that X-Amz-Content-Sha256 announces";

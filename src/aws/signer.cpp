@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,17 +10,11 @@
 #include "aws/canonical_request.hpp"
 #include "aws/query.hpp"
 #include "aws/sha256.hpp"
-#include "aws/timestamp.hpp"
 #include "nikawa/aws/request_signature.hpp"
 #include "nikawa/http/connection_specific.hpp"
 
 namespace nikawa::aws {
 namespace {
-
-using std::chrono::minutes;
-
-// As far as the clocks of a client and of AWS may be apart.
-constexpr minutes most_skew{15};
 
 Digest signing_key(HmacSha256& hmac, const RequestSignature& of, std::string_view secret) {
     std::string first{"AWS4"};
@@ -56,20 +51,30 @@ std::string canonical_query(std::string_view target, Placement placement, QueryF
     return query;
 }
 
-/// The query of a target in each form, made when it is first asked for: to sort thousands of
+std::string canonical_fields(const http::FieldBlock& fields, const RequestSignature& signature) {
+    std::string text;
+    append_fields(text, fields, signature.signed_headers);
+    return text;
+}
+
+/// A part of a target in each form, made when it is first asked for: to sort thousands of
 /// parameters takes its time.
-class CanonicalQueries {
+template <class Form, class Write>
+class Writings {
 public:
-    CanonicalQueries(std::string_view target, Placement placement)
-        : target_{target}, placement_{placement} {}
+    Writings(std::span<const Form> forms, Write write) : forms_{forms}, write_{write} {
+        made_.reserve(forms.size());
+    }
+
+    [[nodiscard]] std::size_t size() const { return forms_.size(); }
 
     /// In the form of that index, at most one behind those already asked for; nothing if it is no
-    /// other text than in a form before. Valid until a later form is asked for.
+    /// other text than in a form before. Valid as long as this.
     const std::string* find(std::size_t index) {
         if (index == made_.size()) {
-            auto query = canonical_query(target_, placement_, query_forms[index]);
-            if (std::ranges::find(made_, query) == made_.end()) {
-                made_.emplace_back(std::move(query));
+            std::string text = write_(forms_[index]);
+            if (std::ranges::find(made_, text) == made_.end()) {
+                made_.emplace_back(std::move(text));
             } else {
                 made_.emplace_back();
             }
@@ -78,99 +83,31 @@ public:
     }
 
 private:
-    std::string_view target_;
-    Placement placement_;
+    std::span<const Form> forms_;
+    Write write_;
     std::vector<std::optional<std::string>> made_;
 };
 
-std::string signature_of(const http::RequestHead& head,
+/// `fields` is the second half of the canonical request, up to the hash of the body.
+std::string signature_of(std::string_view method,
                          CanonicalTarget target,
+                         std::string_view fields,
                          const RequestSignature& signature,
                          HmacSha256& hmac,
                          const Digest& key) {
     std::string canonical;
     canonical.reserve(1024);
-    canonical.append(head.method).append("\n");
+    canonical.append(method).append("\n");
     canonical.append(target.path).append("\n").append(target.query).append("\n");
-    append_fields(canonical, head.fields, signature.signed_headers);
-    canonical.append("\n").append(signature.payload_hash);
+    canonical.append(fields).append("\n").append(signature.payload_hash);
     auto text = string_to_sign("AWS4-HMAC-SHA256", signature);
     return hex_of(hmac.of(bytes_of(key), text.append(sha256_hex(canonical))));
-}
-
-bool is_signed(const RequestSignature& signature, std::string_view name) {
-    return std::ranges::any_of(signature.signed_headers, [&](const std::string& one) {
-        return http::equal_ignoring_case(one, name);
-    });
-}
-
-/// S3 refuses a request with a field of its own that is not signed, as somebody else may have added
-/// it; the other services only want the host.
-bool signs_enough(const http::RequestHead& head, const RequestSignature& signature) {
-    constexpr std::string_view own = "x-amz-";
-    if (!is_signed(signature, "host")) return false;
-    if (!is_s3_family(signature.service)) return true;
-    for (std::size_t i = 0; i < head.fields.size(); ++i) {
-        const auto name = head.fields[i].name;
-        if (http::equal_ignoring_case(name.substr(0, own.size()), own) &&
-            !is_signed(signature, name)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/// Whether Connection names a signed field, or the one with the signature, so that it would not go
-/// on: somebody else may have added that, to take the field out of the request (RFC 9110 §7.6.1).
-bool drops_signed_field(const http::FieldBlock& fields, const RequestSignature& signature) {
-    bool drops = false;
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-        if (fields[i].id != http::FieldId::connection) continue;
-        http::for_each_in_list(fields[i].value, [&](std::string_view name) {
-            if (http::is_connection_specific(http::field_id(name))) return;
-            drops = drops || is_signed(signature, name) ||
-                    http::equal_ignoring_case(name, "authorization");
-        });
-    }
-    return drops;
 }
 
 /// Whether the field stands in the request and gets to the origin as it stands there. One that is
 /// for a connection may be left out or written in another way by who writes it to that.
 bool goes_on(const http::FieldBlock& fields, std::string_view name) {
     return !http::is_connection_specific(http::field_id(name)) && fields.find(name).has_value();
-}
-
-Result<void> check_time(const RequestSignature& signature, WallTime now) {
-    const auto at = parse_timestamp(signature.timestamp);
-    if (!at) return failure_of(Refusal::malformed);
-    if (signature.expires == std::chrono::seconds{0}) {
-        if (*at > now + most_skew || *at < now - most_skew) return failure_of(Refusal::too_skewed);
-        return {};
-    }
-    if (*at > now + most_skew) return failure_of(Refusal::not_yet_valid);
-    if (now > *at + signature.expires) return failure_of(Refusal::expired);
-    return {};
-}
-
-/// All that can be wrong besides the signature.
-Result<void> check_circumstances(const http::RequestHead& head,
-                                 const RequestSignature& signature,
-                                 const Credential& credential,
-                                 WallTime now) {
-    if (!signature.timestamp.starts_with(signature.date) || signature.date.size() != 8) {
-        return failure_of(Refusal::wrong_scope);
-    }
-    if (!signs_enough(head, signature)) return failure_of(Refusal::host_not_signed);
-    if (drops_signed_field(head.fields, signature)) return failure_of(Refusal::malformed);
-    if (auto timely = check_time(signature, now); !timely) return timely;
-    if (credential.expires_at && now >= *credential.expires_at) {
-        return failure_of(Refusal::credential_expired);
-    }
-    if (!equal_in_constant_time(signature.session_token, credential.session_token)) {
-        return failure_of(Refusal::wrong_token);
-    }
-    return {};
 }
 
 /// Puts `value` in place of a part of `text` that is a view into it.
@@ -202,16 +139,18 @@ void replace_in_authorization(http::RequestHead& head,
 }  // namespace
 
 // A signature tells only which text was signed, and clients have more than one way to write the
-// target of a request there. All that we know of are tried, some of which are the same for
-// different targets. That gives nothing away: the text that was found to be signed and the text
-// that sign() signs are one, but for the Host (and fields that do not go on). AWS, who has a single
-// way to write it, accepts what we send only if that text is its own for the request that it got;
-// and so only what it would have accepted from the client itself, had that named the true Host.
+// target of a request there, and the Host. All that we know of are tried, some of which are the
+// same for different targets. That gives nothing away: the text that was found to be signed and the
+// text that sign() signs are one, but for the Host (and fields that do not go on). AWS, who has a
+// single way to write it, accepts what we send only if that text is its own for the request that it
+// got; and so only what it would have accepted from the client itself, had that named the true
+// Host. And whichever Host was signed means the origin that the request goes to.
 Result<Signer> Signer::verify(const http::RequestHead& head,
                               const RequestSignature& signature,
                               const Credential& credential,
                               std::string_view body_hash,
-                              WallTime now) {
+                              WallTime now,
+                              std::span<const std::string> other_hosts) {
     if (auto fine = check_circumstances(head, signature, credential, now); !fine) {
         return fine.error();
     }
@@ -221,23 +160,31 @@ Result<Signer> Signer::verify(const http::RequestHead& head,
     signer.request_ = signature;
     if (signature.payload == Payload::body) signer.request_.payload_hash = body_hash;
 
-    std::vector<std::string> paths;
-    CanonicalQueries queries{head.target, signature.placement};
-    for (const PathForm form : path_forms(signature.service)) {
-        auto path = canonical_path(head.target, form);
-        if (std::ranges::find(paths, path) != paths.end()) continue;
-        for (std::size_t i = 0; i < query_forms.size(); ++i) {
-            const std::string* query = queries.find(i);
-            if (query == nullptr) continue;
-            const auto made =
-                signature_of(head, {path, *query}, signer.request_, hmac, signer.key_);
-            if (equal_in_constant_time(made, signature.signature)) {
-                signer.path_form_ = static_cast<std::uint8_t>(form);
-                signer.query_form_ = static_cast<std::uint8_t>(query_forms[i]);
-                return signer;
+    Writings paths{path_forms(signature.service),
+                   [&](PathForm form) { return canonical_path(head.target, form); }};
+    Writings queries{std::span<const QueryForm>{query_forms}, [&](QueryForm form) {
+                         return canonical_query(head.target, signature.placement, form);
+                     }};
+    const auto verifies = [&](std::string_view fields) {
+        for (std::size_t i = 0; i < paths.size(); ++i) {
+            for (std::size_t j = 0; paths.find(i) != nullptr && j < queries.size(); ++j) {
+                if (queries.find(j) == nullptr) continue;
+                const CanonicalTarget target{*paths.find(i), *queries.find(j)};
+                const auto made =
+                    signature_of(head.method, target, fields, signer.request_, hmac, signer.key_);
+                if (!equal_in_constant_time(made, signature.signature)) continue;
+                signer.path_form_ = static_cast<std::uint8_t>(path_forms(signature.service)[i]);
+                signer.query_form_ = static_cast<std::uint8_t>(query_forms[j]);
+                return true;
             }
         }
-        paths.push_back(std::move(path));
+        return false;
+    };
+    if (verifies(canonical_fields(head.fields, signature))) return signer;
+    http::FieldBlock fields = head.fields;
+    for (const std::string& host : other_hosts) {
+        fields.set("Host", host);
+        if (verifies(canonical_fields(fields, signature))) return signer;
     }
     return failure_of(Refusal::wrong_signature);
 }
@@ -260,7 +207,8 @@ std::string Signer::sign(http::RequestHead& head) const {
     const auto path = canonical_path(head.target, PathForm{path_form_});
     const auto query = canonical_query(head.target, now.placement, QueryForm{query_form_});
     HmacSha256 hmac;
-    auto signature = signature_of(head, {path, query}, now, hmac, key_);
+    auto signature = signature_of(
+        head.method, {path, query}, canonical_fields(head.fields, now), now, hmac, key_);
     if (is_presigned) {
         replace_parameter(head.target, "X-Amz-Signature", signature);
     } else {

@@ -33,7 +33,8 @@ constexpr Words words(Errc code) {
             return {"head_timed_out", "the request head was not complete in time"};
         case Errc::request_body_timed_out:
             return {"request_body_timed_out", "the client stopped sending the request body"};
-        case Errc::loop_detected: return {"loop_detected", "the request came back to this proxy"};
+        case Errc::loop_detected:
+            return {"loop_detected", "the request seems to go round in a loop"};
         case Errc::client_denied: return {"client_denied", "this client may not use this proxy"};
         case Errc::target_denied:
             return {"target_denied", "this origin may not be reached through this proxy"};
@@ -96,10 +97,13 @@ constexpr Words words(Errc code) {
 
 std::string_view name_of(Errc code) { return words(code).name; }
 
-std::string describe(const Failure& failure) {
+std::string describe(const Failure& failure, std::string_view more) {
     std::string text{words(failure.code).text};
-    if (failure.cause) text.append(" (").append(failure.cause.message()).append(")");
-    return text;
+    if (!failure.cause && more.empty()) return text;
+    text.append(" (");
+    if (failure.cause) text.append(failure.cause.message());
+    if (failure.cause && !more.empty()) text.append("; ");
+    return text.append(more).append(")");
 }
 
 }  // namespace nikawa

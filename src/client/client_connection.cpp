@@ -71,6 +71,7 @@ public:
     std::string_view client_address() const override { return client_address_; }
     TimePoint started_at() const override { return reader_.started_at(); }
     Task<Result<Bytes>> receive_body() override;
+    bool was_last_piece() const override { return reader_.is_body_read(); }
     void ask_for_body() override;
     void interrupt_receive() noexcept override { reader_.interrupt_receive(); }
     http::FieldBlock& request_trailers() override { return reader_.trailers(); }
@@ -87,7 +88,7 @@ public:
     bool has_response_begun() const override { return writer_.has_begun(); }
     bool can_tunnel() const override { return true; }
     Task<Result<net::TunnelEnd>> open_tunnel(const http::ResponseHead& head) override;
-    void break_off() noexcept override { writer_.break_off(); }
+    void break_off(const Failure& /*why*/) noexcept override { writer_.break_off(); }
     void watch_client(net::PeerCloseListener* listener) override {
         peer_listener_ = listener;
         silence_.disarm();
@@ -234,11 +235,14 @@ void ClientConnection::Impl::ask_for_body() {
 
 Task<Result<Bytes>> ClientConnection::Impl::receive_body() {
     ask_for_body();
-    return reader_.receive_body(Deadline::after(loop_.now(), limits_.read_timeout));
+    writer_.note_request_moved();
+    const auto longest = writer_.has_begun() ? Duration::zero() : limits_.read_timeout;
+    return reader_.receive_body(Deadline::after(loop_.now(), longest));
 }
 
 void ClientConnection::Impl::begin_response(const http::ResponseHead& head,
                                             const http::BodyFraming& framing) {
+    reader_.wait_without_deadline();
     const auto shown = writer_.framing_for(head, framing);
     stays_ = stays_ && !is_draining_ && !std::holds_alternative<http::UntilClose>(shown) &&
              is_rest_of_body_cheap();

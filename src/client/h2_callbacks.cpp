@@ -17,11 +17,13 @@ void H2Connection::on_frame_sent(const nghttp2_frame& frame) noexcept {
         note_error(frame.goaway.error_code);
     }
     const bool is_of_message = frame.hd.type == NGHTTP2_HEADERS || frame.hd.type == NGHTTP2_DATA;
-    if (!is_of_message || (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return;
-    guard_.earn(http::FrameAllowance::of_answer);
-    if (auto* const exchange = Callbacks::stream_of(session_.get(), frame.hd.stream_id)) {
-        exchange->note_end_sent();
-    }
+    if (!is_of_message) return;
+    const bool is_last = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (is_last) guard_.earn(http::FrameAllowance::of_answer);
+    auto* const exchange = Callbacks::stream_of(session_.get(), frame.hd.stream_id);
+    if (exchange == nullptr) return;
+    if (is_last) exchange->note_end_sent();
+    if (!is_last && frame.hd.type == NGHTTP2_HEADERS) exchange->note_head_sent();
 }
 
 int H2Connection::on_begin_headers(const nghttp2_frame& frame) noexcept {

@@ -24,15 +24,6 @@ constexpr std::size_t largest_read_capacity = 64 * 1024;
 // The library ends a connection for a larger field, and for the frames that more would come in.
 constexpr std::size_t largest_head = 64 * 1024;
 
-constexpr std::uint32_t error_of(Reset why) {
-    switch (why) {
-        case Reset::complete: return NGHTTP2_NO_ERROR;
-        case Reset::broken: return NGHTTP2_INTERNAL_ERROR;
-        case Reset::timed_out: return NGHTTP2_CANCEL;
-    }
-    return NGHTTP2_INTERNAL_ERROR;
-}
-
 // What describes one connection of HTTP/1.1 makes a message of HTTP/2 malformed (RFC 9113 §8.2.2).
 constexpr bool is_of_http_1_connection(http::FieldId id) {
     switch (id) {
@@ -327,10 +318,11 @@ void H2Connection::expect_unwanted(std::int32_t stream) {
     guard_.expect_unwanted(static_cast<std::uint64_t>(promised));
 }
 
-void H2Connection::reset(std::int32_t stream, Reset why) {
+void H2Connection::reset(std::int32_t stream, H2Reset why) {
     expect_unwanted(stream);
     nghttp2_session_set_stream_user_data(session_.get(), stream, nullptr);
-    nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream, error_of(why));
+    nghttp2_submit_rst_stream(
+        session_.get(), NGHTTP2_FLAG_NONE, stream, static_cast<std::uint32_t>(why));
     mark_dirty();
 }
 

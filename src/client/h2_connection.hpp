@@ -67,7 +67,7 @@ private:
                          bool has_body) override;
     void resume_sending(std::int32_t stream) override;
     void offer(std::int32_t stream, std::size_t window, std::size_t unread) override;
-    void reset(std::int32_t stream, Reset why) override;
+    void reset(std::int32_t stream, H2Reset why) override;
     void leave() override;
 
     void submit_trailers(std::int32_t stream, const http::FieldBlock& trailers);

@@ -43,6 +43,7 @@ void H2Exchange::start(std::int32_t stream) {
     request_bytes_ = response_bytes_ = 0;
     state_ = State::before_head;
     end_sent_ = has_no_body_ = is_running = false;
+    interim_heads_out_ = 0;
     left_.reset();
     outgoing_ = {};
     trailers_out_ = nullptr;
@@ -56,7 +57,8 @@ Task<Result<Bytes>> H2Exchange::receive_body() {
         return failure_ || receive_failure_ || !received_.is_empty() || end_received_;
     };
     if (!has_something()) {
-        receivable_.expect_by(Deadline::after(loop_.now(), limits_.read_timeout));
+        const auto longest = has_response_begun() ? Duration::zero() : limits_.read_timeout;
+        receivable_.expect_by(Deadline::after(loop_.now(), longest));
         while (!has_something() && !is_interrupted_ && !receivable_.is_overdue()) {
             co_await receivable_.wait();
         }
@@ -92,7 +94,7 @@ void H2Exchange::ask_for_body() {
     if (request_bytes_ != 0) return;
     http::ResponseHead go_on;
     go_on.status = 100;
-    frames_.submit_interim(stream_, go_on);
+    submit_interim(go_on);
 }
 
 void H2Exchange::interrupt_receive() noexcept {
@@ -103,13 +105,19 @@ void H2Exchange::interrupt_receive() noexcept {
 
 Task<Result<void>> H2Exchange::send_interim(const http::ResponseHead& head) {
     if (failure_) co_return *failure_;
-    if (!has_response_begun()) frames_.submit_interim(stream_, head);
-    co_return Result<void>{};
+    if (!has_response_begun()) submit_interim(head);
+    co_return co_await wait_until_sent();
+}
+
+void H2Exchange::submit_interim(const http::ResponseHead& head) {
+    ++interim_heads_out_;
+    frames_.submit_interim(stream_, head);
 }
 
 void H2Exchange::begin_response(const http::ResponseHead& head, const http::BodyFraming& framing) {
-    if (has_response_begun()) return break_off();
+    if (has_response_begun()) return break_off(broken_off);
     state_ = State::head_held;
+    receivable_.expect_by(Deadline::none());
     response_ = head;
     const auto status = head.status;
     has_no_body_ = request_.head().method == "HEAD" || status == 204 || status == 304 ||
@@ -122,7 +130,7 @@ void H2Exchange::begin_response(const http::ResponseHead& head, const http::Body
 void H2Exchange::send_head(bool has_body) {
     if (state_ != State::head_held) return;
     state_ = State::body;
-    if (!frames_.submit_response(stream_, response_, has_body)) break_off();
+    if (!frames_.submit_response(stream_, response_, has_body)) break_off(broken_off);
 }
 
 Task<Result<void>> H2Exchange::flush() {
@@ -143,7 +151,7 @@ bool H2Exchange::prepare_body(Bytes& bytes) {
 
 Task<Result<void>> H2Exchange::send_body(Bytes bytes) {
     if (failure_) co_return *failure_;
-    if (!prepare_body(bytes)) break_off();
+    if (!prepare_body(bytes)) break_off(broken_off);
     if (!bytes.empty() && !failure_) {
         send_head(true);
         outgoing_ = bytes;
@@ -154,7 +162,7 @@ Task<Result<void>> H2Exchange::send_body(Bytes bytes) {
 
 Task<Result<void>> H2Exchange::finish_response(Bytes bytes, const http::FieldBlock& trailers) {
     if (failure_) co_return *failure_;
-    if (!prepare_body(bytes) || left_.value_or(0) > 0) break_off();
+    if (!prepare_body(bytes) || left_.value_or(0) > 0) break_off(broken_off);
     if (!failure_) {
         const bool has_trailers = !trailers.empty() && !has_no_body_;
         const bool ends_with_head = state_ == State::head_held && bytes.empty() && !has_trailers;
@@ -170,15 +178,17 @@ Task<Result<void>> H2Exchange::finish_response(Bytes bytes, const http::FieldBlo
     co_return sent;
 }
 
-// What the client takes of it is up to its windows; time runs from the last byte that it took.
+// What the client takes of it is up to its windows; time runs from the last byte that it took, or
+// sent.
 Task<Result<void>> H2Exchange::wait_until_sent() {
     if (!failure_ && !is_all_sent()) {
-        sent_.expect_by(Deadline::after(loop_.now(), limits_.write_timeout));
+        expect_to_be_read();
         while (!failure_ && !is_all_sent() && !sent_.is_overdue()) co_await sent_.wait();
         sent_.expect_no_more();
         if (!failure_ && !is_all_sent()) {
-            if (stream_ != 0) frames_.reset(std::exchange(stream_, 0), Reset::timed_out);
-            fail({Errc::write_timed_out, Side::client});
+            constexpr Failure overdue{Errc::write_timed_out, Side::client};
+            leave(reset_for(overdue));
+            fail(overdue);
         }
     }
     outgoing_ = {};
@@ -187,10 +197,14 @@ Task<Result<void>> H2Exchange::wait_until_sent() {
     co_return Result<void>{};
 }
 
-void H2Exchange::break_off() noexcept {
+void H2Exchange::break_off(const Failure& why) noexcept {
     if (state_ == State::complete || failure_) return;
-    if (stream_ != 0) frames_.reset(std::exchange(stream_, 0), Reset::broken);
+    leave(reset_for(why));
     fail(broken_off);
+}
+
+void H2Exchange::leave(H2Reset why) noexcept {
+    if (stream_ != 0) frames_.reset(std::exchange(stream_, 0), why);
 }
 
 void H2Exchange::fail(const Failure& failure) {
@@ -213,9 +227,9 @@ void H2Exchange::tell_gone() noexcept {
 
 Task<void> H2Exchange::end() {
     listener_ = nullptr;
-    if (state_ != State::complete) break_off();
+    if (state_ != State::complete) break_off(broken_off);
     if (stream_ != 0) co_await skip_rest_of_body();
-    if (stream_ != 0) frames_.reset(std::exchange(stream_, 0), Reset::complete);
+    leave(H2Reset::complete);
     receivable_.expect_no_more();
     sent_.expect_no_more();
     received_.clear();
@@ -263,6 +277,7 @@ void H2Exchange::take_data(Bytes data) {
         receive_failure_ = Failure{Errc::memory_exhausted, Side::self};
     } else {
         received_.append(data);
+        if (sent_.has_waiter()) expect_to_be_read();
     }
     receivable_.notify();
 }
@@ -280,13 +295,19 @@ void H2Exchange::move_body_to(std::string& out, std::size_t size) {
     out.append(outgoing_.substr(0, size));
     outgoing_.remove_prefix(size);
     response_bytes_ += size;
-    if (size > 0) sent_.expect_by(Deadline::after(loop_.now(), limits_.write_timeout));
+    if (size > 0) expect_to_be_read();
     if (is_all_sent()) sent_.notify();
 }
 
 H2Exchange::BodyEnd H2Exchange::end_after(std::size_t size) const {
     if (state_ != State::ended || size < outgoing_.size()) return BodyEnd::open;
     return trailers_out_ != nullptr ? BodyEnd::before_trailers : BodyEnd::here;
+}
+
+void H2Exchange::note_head_sent() {
+    if (interim_heads_out_ == 0) return;
+    --interim_heads_out_;
+    sent_.notify();
 }
 
 void H2Exchange::note_end_sent() {

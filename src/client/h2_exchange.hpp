@@ -7,19 +7,13 @@
 #include <string_view>
 
 #include "client/h2_request.hpp"
+#include "client/h2_reset.hpp"
 #include "client/timed_event.hpp"
 #include "nikawa/client/client_connection.hpp"
 #include "nikawa/http/receive_window.hpp"
 #include "nikawa/http/received_body.hpp"
 
 namespace nikawa::client {
-
-/// Why we leave a stream, as its RST_STREAM says.
-enum class Reset : std::uint8_t {
-    complete,   ///< the response is whole and the rest of the request not needed (RFC 9113 §8.1)
-    broken,     ///< the response cannot be completed
-    timed_out,  ///< the client takes nothing
-};
 
 /// What an exchange needs of its connection; keeps nghttp2 out of the exchange.
 class H2Frames {
@@ -36,7 +30,7 @@ public:
     /// of them.
     virtual void offer(std::int32_t stream, std::size_t window, std::size_t unread) = 0;
     /// The exchange hears no more of the stream.
-    virtual void reset(std::int32_t stream, Reset why) = 0;
+    virtual void reset(std::int32_t stream, H2Reset why) = 0;
     /// The connection takes no more requests, and ends when those in progress are done.
     virtual void leave() = 0;
 
@@ -63,6 +57,9 @@ public:
     [[nodiscard]] std::string_view client_address() const override { return client_address_; }
     [[nodiscard]] TimePoint started_at() const override { return started_at_; }
     Task<Result<Bytes>> receive_body() override;
+    [[nodiscard]] bool was_last_piece() const override {
+        return end_received_ && received_.is_empty() && !failure_ && !receive_failure_;
+    }
     void ask_for_body() override;
     void interrupt_receive() noexcept override;
     http::FieldBlock& request_trailers() override { return trailers_; }
@@ -73,7 +70,7 @@ public:
     Task<Result<void>> finish_response(Bytes bytes, const http::FieldBlock& trailers) override;
     void close_after_response() override { frames_.leave(); }
     [[nodiscard]] bool has_response_begun() const override { return state_ != State::before_head; }
-    void break_off() noexcept override;
+    void break_off(const Failure& why) noexcept override;
     void watch_client(net::PeerCloseListener* listener) override;
     [[nodiscard]] Failure why_gone() const override {
         return failure_.value_or(ClientExchange::why_gone());
@@ -107,6 +104,9 @@ public:
     [[nodiscard]] BodyEnd end_after(std::size_t size) const;
     /// The trailers to queue.
     [[nodiscard]] const http::FieldBlock& trailers_to_send() const { return *trailers_out_; }
+    /// A head of ours, interim or final, that does not end the message is among the bytes that
+    /// leave.
+    void note_head_sent();
     /// Our END_STREAM is among the bytes that leave.
     void note_end_sent();
 
@@ -126,12 +126,18 @@ private:
     enum class State : std::uint8_t { before_head, head_held, body, ended, complete, broken };
 
     [[nodiscard]] bool prepare_body(Bytes& bytes);
+    void submit_interim(const http::ResponseHead& head);
     void send_head(bool has_body);
     void ask_for_more();
     Task<void> skip_rest_of_body();
+    void leave(H2Reset why) noexcept;
     void fail(const Failure& failure);
     Task<Result<void>> wait_until_sent();
+    void expect_to_be_read() {
+        sent_.expect_by(Deadline::after(loop_.now(), limits_.write_timeout));
+    }
     [[nodiscard]] bool is_all_sent() const {
+        if (interim_heads_out_ > 0) return false;
         return state_ == State::ended ? end_sent_ : outgoing_.empty();
     }
 
@@ -162,7 +168,8 @@ private:
     // Response
     State state_ = State::before_head;
     bool end_sent_ = false;
-    http::ResponseHead response_;  // while it is held
+    std::size_t interim_heads_out_ = 0;  // queued behind what the client has not taken yet
+    http::ResponseHead response_;        // while it is held
     bool has_no_body_ = false;
     std::optional<std::uint64_t> left_;  // of a body of known length
     Bytes outgoing_;

@@ -104,12 +104,13 @@ bool RequestReader::is_between_requests() const {
 }
 
 Task<Result<Bytes>> RequestReader::receive_body(Deadline deadline) {
+    body_deadline_ = deadline;
     for (;;) {
         const auto piece = decode_body();
         if (!piece || !piece->empty() || decoder_.at_end()) co_return piece;
 
         if (is_dry_) {
-            inactivity_.expect_input_by(deadline);
+            inactivity_.expect_input_by(body_deadline_);
             is_waiting_ = true;
             co_await stream_.wait_readable();
             is_waiting_ = false;
@@ -151,6 +152,11 @@ Result<Bytes> RequestReader::decode_body() {
     }
     if (failure_) return *failure_;
     return Bytes{};
+}
+
+void RequestReader::wait_without_deadline() {
+    body_deadline_ = Deadline::none();
+    if (is_waiting_) inactivity_.expect_input_by(body_deadline_);
 }
 
 void RequestReader::interrupt_receive() noexcept {

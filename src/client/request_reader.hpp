@@ -53,6 +53,8 @@ public:
 
     /// See ClientExchange; `deadline` is that of a wait for input.
     Task<Result<Bytes>> receive_body(Deadline deadline);
+    /// The wait that is under way, if one is, has no end any more.
+    void wait_without_deadline();
     void interrupt_receive() noexcept;
     [[nodiscard]] http::FieldBlock& trailers() { return decoder_.trailers(); }
     [[nodiscard]] std::uint64_t body_bytes() const { return body_bytes_; }
@@ -100,6 +102,7 @@ private:
     std::optional<Failure> failure_;  // once set, nothing of this request is read any more
     TimePoint started_at_{};
     std::uint64_t body_bytes_ = 0;
+    Deadline body_deadline_ = Deadline::none();
     bool is_dry_ = true;    // the last read emptied the source: waiting comes before reading
     bool is_first_ = true;  // nothing but HTTP/2's preface has begun to come, if anything
     bool is_waiting_ = false;

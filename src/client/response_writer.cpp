@@ -117,7 +117,7 @@ bool ResponseWriter::prepare_body(Bytes& bytes) {
 
 // Writes heads_, `data` and `tail`. What others append to heads_ meanwhile is written too.
 Task<Result<void>> ResponseWriter::write(Bytes data, Bytes tail) {
-    for (auto deadline = Deadline::none();;) {
+    for (deadline_ = Deadline::none();;) {
         if (failure_) co_return *failure_;
         std::array<Bytes, 3> pieces{unsent_heads(), data, tail};
         const auto last = std::remove(pieces.begin(), pieces.end(), Bytes{});
@@ -126,15 +126,15 @@ Task<Result<void>> ResponseWriter::write(Bytes data, Bytes tail) {
         const auto sent = stream_.try_write({pieces.begin(), last});
         if (sent.state == IoState::done) {
             note_sent(sent.bytes, data, tail);
-            deadline = Deadline::none();
+            deadline_ = Deadline::none();
             if (heads_.empty() && data.empty() && tail.empty()) break;
         } else if (sent.state != IoState::would_block) {
             fail({Errc::client_gone, Side::client, sent.error});
             continue;
         }
-        // The socket is full; time runs from the last byte that it took.
-        if (deadline.is_none()) deadline = Deadline::after(loop_.now(), write_timeout_);
-        inactivity_.expect_output_by(deadline);
+        // The socket is full; time runs from the last byte that it took, or that came.
+        if (deadline_.is_none()) expect_to_be_read();
+        inactivity_.expect_output_by(deadline_);
         is_blocked_ = true;
         co_await stream_.wait_writable();
         is_blocked_ = false;
@@ -143,6 +143,11 @@ Task<Result<void>> ResponseWriter::write(Bytes data, Bytes tail) {
     }
     if (state_ == State::ended) state_ = State::complete;
     co_return Result<void>{};
+}
+
+void ResponseWriter::expect_to_be_read() {
+    deadline_ = Deadline::after(loop_.now(), write_timeout_);
+    inactivity_.expect_output_by(deadline_);
 }
 
 void ResponseWriter::note_sent(std::size_t bytes, Bytes& data, Bytes& tail) {

@@ -45,6 +45,11 @@ public:
     Task<Result<void>> send_body(Bytes bytes);
     Task<Result<void>> finish_response(Bytes bytes, const http::FieldBlock& trailers);
 
+    /// The client sends, and so is not gone: it may have its reasons not to read yet.
+    void note_request_moved() {
+        if (is_blocked_) expect_to_be_read();
+    }
+
     /// Cuts the connection so that nobody takes the response for whole.
     void break_off() noexcept;
 
@@ -66,6 +71,7 @@ private:
     Task<Result<void>> write(Bytes data, Bytes tail);
     bool prepare_body(Bytes& bytes);
     void note_sent(std::size_t bytes, Bytes& data, Bytes& tail);
+    void expect_to_be_read();
     [[nodiscard]] Bytes unsent_heads() const { return Bytes{heads_}.substr(heads_sent_); }
     void fail(const Failure& failure) noexcept;
 
@@ -81,7 +87,8 @@ private:
     std::string heads_;  // what goes before the next body bytes: heads and a chunk's first line
     std::size_t heads_sent_ = 0;
     bool is_blocked_ = false;
-    std::string tail_;  // the last chunk
+    Deadline deadline_ = Deadline::none();  // of the write that is under way
+    std::string tail_;                      // the last chunk
     std::optional<Failure> failure_;
     std::uint64_t body_bytes_ = 0;
 };

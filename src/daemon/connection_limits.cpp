@@ -39,7 +39,7 @@ std::optional<ConnectionPlace> ConnectionLimits::take(const net::IpAddress& clie
         if (open >= per_client_) return std::nullopt;
         ++open;
     }
-    ++open_;
+    most_open_ = std::max(most_open_, ++open_);
     return ConnectionPlace{*this, client};
 }
 
@@ -56,6 +56,11 @@ std::size_t ConnectionLimits::open_of(const net::IpAddress& client) const {
 std::size_t ConnectionLimits::open() const {
     const std::lock_guard lock{mutex_};
     return open_;
+}
+
+std::size_t ConnectionLimits::take_most_open() {
+    const std::lock_guard lock{mutex_};
+    return std::exchange(most_open_, open_);
 }
 
 void ConnectionLimits::give_back(const net::IpAddress& client) noexcept {

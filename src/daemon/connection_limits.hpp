@@ -52,6 +52,10 @@ public:
     [[nodiscard]] bool is_used_up_by(const net::IpAddress& client) const;
 
     [[nodiscard]] std::size_t open() const;
+
+    /// The most that were open at once since the last call.
+    std::size_t take_most_open();
+
     [[nodiscard]] std::size_t total() const { return total_; }
     [[nodiscard]] std::size_t per_client() const { return per_client_; }
 
@@ -68,6 +72,7 @@ private:
     const std::size_t per_client_;
     mutable std::mutex mutex_;
     std::size_t open_ = 0;
+    std::size_t most_open_ = 0;
     std::unordered_map<net::IpAddress, std::size_t, Hash> of_client_;  // only with a limit of them
 };
 

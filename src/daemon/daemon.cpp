@@ -1,6 +1,5 @@
 #include "nikawa/daemon/daemon.hpp"
 
-#include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
@@ -21,6 +20,7 @@
 #include "daemon/aws_metadata.hpp"
 #include "daemon/credentials_file.hpp"
 #include "daemon/diagnostic_log.hpp"
+#include "daemon/freed_memory.hpp"
 #include "daemon/options_sections.hpp"
 #include "daemon/shard.hpp"
 #include "nikawa/daemon/listen_sockets.hpp"
@@ -59,14 +59,6 @@ std::size_t max_conns(const Options& options, std::size_t descriptors) {
             "max-conns is {}, but only {} files may be open", options.max_conns, descriptors);
     }
     return options.max_conns;
-}
-
-// Buffers of 64 KiB come and go with every large response. By default the allocator gives the end
-// of its heap back to the system at 128 KiB and has it cleared page by page when it is asked for
-// again.
-void keep_freed_memory() {
-    constexpr int kept_bytes = 8 * 1024 * 1024;
-    mallopt(M_TRIM_THRESHOLD, kept_bytes);
 }
 
 net::TrustStore trust_store(const Options& options, const demo::Demonstration* demonstration) {

@@ -104,6 +104,9 @@ FileProblem add_map_entries(const FileSection& section, std::vector<MapEntry>& m
         const auto refused = [at = line, about = "[map] " + name](const std::string& text) {
             return FileProblem{at, about + text};
         };
+        if (find_option(name) != nullptr) {
+            return refused(": is an option, which must stand before the first section");
+        }
         const auto hosts = http::HostPattern::parse(name);
         if (!hosts) {
             return refused(

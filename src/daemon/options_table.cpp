@@ -35,9 +35,9 @@ Rows access_log_options() {
         {0, "access-log-rotate-time", "TIME",
          "a new file begins this often; a bare number is minutes", "24h", rotate_time()},
         {0, "log-level", "LEVEL",
-         "what the diagnostic log on stderr tells: trace, debug, info, warn, error, critical, off",
+         "what the diagnostic log on stderr tells: debug, info, warn, error, off",
          "info",
-         one_of(&O::log_level, {"trace", "debug", "info", "warn", "error", "critical", "off"})},
+         one_of(&O::log_level, {"debug", "info", "warn", "error", "off"})},
     };
 }
 
@@ -71,7 +71,7 @@ Rows pool_options() {
 
 Rows clients_options() {
     return {
-        {0, "read-timeout", "TIME", "longest pause in the body of a request", "30s",
+        {0, "read-timeout", "TIME", "longest pause in a request's body before its response", "30s",
          duration(&O::read_timeout)},
         {0, "write-timeout", "TIME", "longest pause of a client in taking its response", "90s",
          duration(&O::write_timeout)},

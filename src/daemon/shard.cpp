@@ -64,6 +64,14 @@ origin::SessionFactory::Limits counted_in(MemoryBudget& memory,
     return limits;
 }
 
+void warn(std::string_view line) { spdlog::warn("{}", line); }
+void debug(std::string_view line) { spdlog::debug("{}", line); }
+
+pool::PoolLimits told_to(PoolJournal& journal, pool::PoolLimits limits) {
+    limits.listener = &journal;
+    return limits;
+}
+
 // All shards ask the same endpoint, and one tells of it.
 void tell_of_metadata(std::size_t shard, AwsKeys::Level level, std::string_view text) {
     if (shard != 0) return;
@@ -109,7 +117,8 @@ Shard::Shard(const ShardSettings& settings, const ShardCommons& commons, std::si
       dialer_(event_loop_, overrides_ ? *overrides_ : dns_, tls_, settings.dial, this),
       memory_(settings.body_memory),
       sessions_(loop_, dialer_, counted_in(memory_, settings.sessions)),
-      pools_(loop_, sessions_, settings.pool),
+      journal_(&warn, spdlog::should_log(spdlog::level::debug) ? &debug : nullptr),
+      pools_(loop_, sessions_, told_to(journal_, settings.pool)),
       http_stats_(settings.pages.most_samples, settings.sampling_factor),
       log_(commons.log, &http_stats_),
       metadata_(settings.aws_metadata
@@ -216,6 +225,7 @@ void Shard::warm(const RememberedOrigins& remembered, const std::vector<http::Or
     for (const auto& origin : remembered) {
         if (origin.unused_for < settings_.pool.keep_warm) lately.push_back(origin);
     }
+    journal_.warn_of(pinned);
     pools_.restore(lately);
     for (const auto& origin : pinned) pools_.pin(origin);
 }
@@ -284,12 +294,20 @@ void Shard::take_load() {
     busy_ = busy;
 }
 
+void Shard::look_for_freed_memory() {
+    auto& clients = commons_.limits;
+    if (crowd_.has_left(clients.open(), clients.take_most_open())) give_back_freed_memory();
+}
+
 void Shard::expire() noexcept {
     log_.flush();
     take_load();
     if (index_ == 0) commons_.overload.look(loop_.now());
     ++ticks_;
-    if (ticks_ % ticks_to_publish == 0) reporter_.publish();
+    if (ticks_ % ticks_to_publish == 0) {
+        reporter_.publish();
+        if (index_ == 0) look_for_freed_memory();
+    }
     if (ticks_ % ticks_to_remember == 0) remember(StateFile::Urgency::whenever);
     const auto now = loop_.now();
     if (now >= cut_pools_at_.at()) pools_.cut_off();

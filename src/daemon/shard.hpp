@@ -10,8 +10,10 @@
 #include "daemon/aws_keys.hpp"
 #include "daemon/aws_metadata.hpp"
 #include "daemon/connection_limits.hpp"
+#include "daemon/freed_memory.hpp"
 #include "daemon/open_connections.hpp"
 #include "daemon/overload.hpp"
+#include "daemon/pool_journal.hpp"
 #include "daemon/refusals.hpp"
 #include "daemon/state_file.hpp"
 #include "nikawa/access/client_rules.hpp"
@@ -131,6 +133,7 @@ private:
     void end_pools();
     void end_when_idle();
     void take_load();
+    void look_for_freed_memory();
     void remember(StateFile::Urgency urgency);
     void expire() noexcept override;
 
@@ -145,6 +148,7 @@ private:
     net::TcpTlsDialer dialer_;
     MemoryBudget memory_;
     origin::SessionFactory sessions_;
+    PoolJournal journal_;
     pool::PoolSet pools_;
     telemetry::HttpStats http_stats_;
     telemetry::AccessLog log_;
@@ -160,6 +164,7 @@ private:
     Refusals refusals_;
     loop::Watchdog tick_;
     std::size_t ticks_ = 0;
+    CrowdWatch crowd_;
     bool draining_ = false;
     Deadline cut_pools_at_ = Deadline::none();
     Duration busy_{};

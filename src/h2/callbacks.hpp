@@ -147,7 +147,10 @@ private:
                          void* connection) noexcept {
         constexpr std::size_t frame_head_bytes = 9;
         Stream* const stream = stream_of(session, frame->hd.stream_id);
-        if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        // Who was let go has taken back what waited for room here: with it the message is broken.
+        if (stream == nullptr || stream->sendable(size) < size) {
+            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        }
         // One call of the library goes on from frame to frame as long as they are put here.
         Output& to = self(connection).output();
         if (to.is_full()) return NGHTTP2_ERR_WOULDBLOCK;

@@ -21,8 +21,9 @@ struct ChunkLine {
 constexpr Bytes start_line_for_trailers = "GET / HTTP/1.1\r\n";
 
 /// A chunk's size from its line without CRLF (RFC 9112 §7.1). Extensions are passed over, as we
-/// know none, but must begin as such and hold no control bytes (§7.1.1).
-std::optional<ChunkLine> parse_chunk_head(Bytes line) {
+/// know none, but must begin as such and hold no control bytes (§7.1.1). Origins may pad the size
+/// with blanks: some reserve room for it before they know it.
+std::optional<ChunkLine> parse_chunk_head(Bytes line, Side side) {
     std::uint64_t size = 0;
     const auto [stop, error] = std::from_chars(line.data(), line.data() + line.size(), size, 16);
     const auto digits = static_cast<std::size_t>(stop - line.data());
@@ -31,11 +32,12 @@ std::optional<ChunkLine> parse_chunk_head(Bytes line) {
     const Bytes extensions = line.substr(digits);
     if (extensions.empty()) return ChunkLine{size, 0};
     const auto first = extensions.find_first_not_of(" \t");
-    if (first == Bytes::npos || extensions[first] != ';') return std::nullopt;
+    const bool is_padded = first == Bytes::npos && side == Side::origin;
+    if (!is_padded && (first == Bytes::npos || extensions[first] != ';')) return std::nullopt;
     const bool has_control = std::ranges::any_of(
         extensions, [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; });
     if (has_control || extensions.size() > longest_extensions) return std::nullopt;
-    return ChunkLine{size, extensions.size()};
+    return ChunkLine{size, is_padded ? 0 : extensions.size()};
 }
 
 constexpr std::string_view header_only_fields[] = {
@@ -153,7 +155,7 @@ Result<std::size_t> H1BodyDecoder::read_chunk_head(Bytes input) {
         return std::size_t{0};
     }
     if (lf == 0 || input[lf - 1] != '\r') return broken();
-    const auto head = parse_chunk_head(input.substr(0, lf - 1));
+    const auto head = parse_chunk_head(input.substr(0, lf - 1), side_);
     if (!head) return broken();
     extension_bytes_ += head->extension_bytes;
     if (extension_bytes_ > most_extensions) return broken();

@@ -8,6 +8,7 @@ namespace nikawa::http {
 namespace {
 
 constexpr Bytes chunked_line = "Transfer-Encoding: chunked\r\n";
+constexpr Bytes no_content_line = "Content-Length: 0\r\n";
 constexpr Bytes close_line = "Connection: close\r\n";
 constexpr Bytes keep_alive_line = "Connection: keep-alive\r\n";
 constexpr std::size_t longest_number = 20;  // 2^64 - 1 in decimal
@@ -115,6 +116,16 @@ void put_response_lines(Room& room, const ResponseHead& head) {
     }
 }
 
+/// Whether it is due to say of a request without content that it has none (RFC 9110 §8.6): some
+/// servers want a length for these methods. Over HTTP/2 the end of the head has said it; who sends
+/// none over HTTP/1.1 is taken at its word.
+bool has_length_unsaid(const RequestHead& head) {
+    const bool means_content =
+        head.method == "POST" || head.method == "PUT" || head.method == "PATCH";
+    return head.version == Version::http_2 && means_content &&
+           !head.fields.find(FieldId::content_length);
+}
+
 }  // namespace
 
 void append_request_head(std::string& out, const RequestHead& head, const BodyFraming& framing) {
@@ -129,6 +140,9 @@ void append_request_head(std::string& out, const RequestHead& head, const BodyFr
         if (head.fields[i].id != FieldId::te) put_line(room, head.fields[i], head.version);
     }
     if (std::holds_alternative<Chunked>(framing)) room.put(chunked_line);
+    if (std::holds_alternative<NoBody>(framing) && has_length_unsaid(head)) {
+        room.put(no_content_line);
+    }
     room.put("\r\n");
 }
 

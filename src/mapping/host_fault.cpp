@@ -29,6 +29,9 @@ std::string words(int code) {
         case HostFault::odd_byte:
             return "the name has a character other than letters, digits, hyphens and dots";
         case HostFault::ipv6_address: return "what is in brackets is no IPv6 address";
+        case HostFault::ipv4_address:
+            return "the name ends in a number, but is no IPv4 address: write that as four decimal "
+                   "numbers";
     }
     return {};
 }

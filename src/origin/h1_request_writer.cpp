@@ -98,7 +98,7 @@ void H1RequestWriter::write() noexcept {
     if (written.state == IoState::would_block) return wait_for_room();
     if (written.state != IoState::done) return give_up(written.error);
     begun_ = true;
-    if (deadlines_.is_sending()) deadlines_.set_sending(false);
+    deadlines_.is_sending() ? deadlines_.set_sending(false) : deadlines_.note_sent();
     note_taken(written.bytes);
     if (has_unsent()) return wait_for_room();
     if (complete_) deadlines_.note_request_complete();

@@ -80,8 +80,8 @@ bool H1Session::Impl::parse_head() {
     } else if (head_.status == 101) {
         const auto accepted = accept_switch();
         if (!accepted) end(accepted.error());
-    } else if (++interim_count_ > limits_.interim_heads) {
-        end(malformed);
+    } else if (!interim_.spend(loop_.now())) {
+        end(interim_flood());
     }
     return true;
 }

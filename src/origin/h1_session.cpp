@@ -32,7 +32,8 @@ H1Session::Impl::Impl(H1Session& self,
       received_(loop),
       turned_(loop),
       parser_(limits.head),
-      decoder_(Side::origin, limits.head) {}
+      decoder_(Side::origin, limits.head),
+      interim_(limits.interim_heads, loop.now()) {}
 
 StreamLease H1Session::Impl::open(const StreamTimeouts& timeouts) {
     assert(is_idle());
@@ -44,7 +45,7 @@ StreamLease H1Session::Impl::open(const StreamTimeouts& timeouts) {
     parser_.reset();
     decoder_.start(http::NoBody{});
     framing_ = http::NoBody{};
-    interim_count_ = 0;
+    interim_ = InterimAllowance{limits_.interim_heads, loop_.now()};
     response_begun_ = head_complete_ = keep_ = false;
     next_piece_ = {};
     return StreamLease{*this};
@@ -66,7 +67,11 @@ Task<Result<void>> H1Session::Impl::send_body(Bytes bytes) {
     return writer_.send_body(bytes);
 }
 
-Task<Result<void>> H1Session::Impl::finish_body(const http::FieldBlock& trailers) {
+Task<Result<void>> H1Session::Impl::finish_body(Bytes bytes, const http::FieldBlock& trailers) {
+    if (!bytes.empty()) {
+        const auto sent = co_await send_body(bytes);
+        if (!sent) co_return sent;
+    }
     co_return writer_.finish_body(trailers);
 }
 

@@ -9,6 +9,7 @@
 #include "nikawa/net/read_buffer.hpp"
 #include "nikawa/origin/h1_session.hpp"
 #include "origin/h1_request_writer.hpp"
+#include "origin/interim_allowance.hpp"
 #include "origin/stream_deadlines.hpp"
 
 namespace nikawa::origin {
@@ -42,7 +43,7 @@ public:
     Result<void> send_head(const http::RequestHead& head,
                            const http::BodyFraming& framing) override;
     Task<Result<void>> send_body(Bytes bytes) override;
-    Task<Result<void>> finish_body(const http::FieldBlock& trailers) override;
+    Task<Result<void>> finish_body(Bytes bytes, const http::FieldBlock& trailers) override;
     Task<Result<http::ResponseHead*>> receive_head() override;
     [[nodiscard]] http::BodyFraming response_framing() const override { return framing_; }
     [[nodiscard]] bool has_body_ready() const override;
@@ -133,7 +134,7 @@ private:
     http::H1BodyDecoder decoder_;
     http::ResponseHead head_;
     http::BodyFraming framing_;
-    std::size_t interim_count_ = 0;
+    InterimAllowance interim_;
     bool response_begun_ = false;
     bool head_complete_ = false;  // the final one
     bool keep_ = false;           // the origin means to go on after this response

@@ -47,6 +47,7 @@ public:
     void offer(std::int32_t stream_id, std::size_t window, std::size_t unread) override;
     [[nodiscard]] std::size_t largest_window() const override;
     void reset(std::int32_t stream_id) override;
+    void note_interim() override { guard_.earn(1); }
     void released(H2Stream& stream) noexcept override;
 
     bool is_retired() const {

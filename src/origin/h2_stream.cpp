@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "nikawa/http/h1_body_decoder.hpp"
 
@@ -17,11 +18,13 @@ constexpr std::size_t field_overhead = 32;
 }  // namespace
 
 H2Stream::H2Stream(loop::Loop& loop, H2Connection& connection, const H2Limits& limits)
-    : connection_(connection),
+    : loop_(loop),
+      connection_(connection),
       limits_(limits),
       received_(loop),
       sent_(loop),
       deadlines_(loop, *this),
+      interim_allowance_(limits.interim_heads, loop.now()),
       body_(limits.memory),
       window_(limits.first_stream_window, limits.stream_window) {}
 
@@ -36,9 +39,10 @@ void H2Stream::start(const StreamTimeouts& timeouts) {
     request_trailers_ = nullptr;
     section_ = Section::head;
     response_begun_ = head_complete_ = end_received_ = false;
-    section_bytes_ = interim_count_ = 0;
+    section_bytes_ = interim_bytes_ = 0;
     head_.clear();
     interim_.clear();
+    interim_allowance_ = InterimAllowance{limits_.interim_heads, loop_.now()};
     framing_ = http::NoBody{};
     response_left_.reset();
     trailers_.clear();
@@ -68,34 +72,35 @@ Task<Result<void>> H2Stream::send_body(Bytes bytes) {
     if (announced_) {
         if (bytes.size() > *announced_) co_return Failure{Errc::bad_framing, Side::client};
         *announced_ -= bytes.size();
-        request_complete_ = *announced_ == 0;
     }
     outgoing_ = bytes;
-    connection_.resume_sending(id_);
-    deadlines_.set_sending(true);
-    while (!outgoing_.empty() && !failure_ && !end_received_) co_await sent_.wait();
-    // An origin that has answered without it is not to take what it has for the whole.
-    if (!outgoing_.empty()) request_complete_ = false;
-    outgoing_ = {};
-    deadlines_.set_sending(false);
-    if (failure_) co_return *failure_;
-    if (request_complete_) deadlines_.note_request_complete();
-    co_return Result<void>{};
+    co_return co_await wait_until_queued();
 }
 
-Task<Result<void>> H2Stream::finish_body(const http::FieldBlock& trailers) {
+Task<Result<void>> H2Stream::finish_body(Bytes bytes, const http::FieldBlock& trailers) {
     if (failure_) co_return *failure_;
     if (request_complete_ || end_received_) co_return Result<void>{};
-    if (announced_ && *announced_ != 0) co_return Failure{Errc::bad_framing, Side::client};
+    if (announced_ && *announced_ != bytes.size()) {
+        co_return Failure{Errc::bad_framing, Side::client};
+    }
     request_complete_ = true;
+    outgoing_ = bytes;
     if (!trailers.empty()) request_trailers_ = &trailers;
+    co_return co_await wait_until_queued();
+}
+
+// What is sent lies with the caller.
+Task<Result<void>> H2Stream::wait_until_queued() {
     connection_.resume_sending(id_);
-    // The trailers are the caller's, so this waits until they are queued.
-    while (request_trailers_ != nullptr && !failure_ && !end_received_) co_await sent_.wait();
-    if (request_trailers_ != nullptr) request_complete_ = false;
+    deadlines_.set_sending(true);
+    while (!is_all_queued() && !failure_ && !end_received_) co_await sent_.wait();
+    deadlines_.set_sending(false);
+    // An origin that has answered without it is not to take what it has for the whole.
+    if (!is_all_queued()) request_complete_ = false;
+    outgoing_ = {};
     request_trailers_ = nullptr;
     if (failure_) co_return *failure_;
-    deadlines_.note_request_complete();
+    if (request_complete_) deadlines_.note_request_complete();
     co_return Result<void>{};
 }
 
@@ -109,6 +114,7 @@ Task<Result<http::ResponseHead*>> H2Stream::receive_head() {
     if (!interim_.empty()) {
         given_interim_ = std::move(interim_.front());
         interim_.erase(interim_.begin());
+        if (interim_.empty()) interim_bytes_ = 0;
         deadlines_.note_interim_given();
         co_return &given_interim_;
     }
@@ -194,10 +200,8 @@ void H2Stream::fail(const Failure& failure) {
 }
 
 void H2Stream::begin_head() {
-    if (head_complete_) {
-        section_ = Section::trailers;
-        section_bytes_ = 0;  // interim heads count with the final one: all of them are kept
-    }
+    if (head_complete_) section_ = Section::trailers;
+    section_bytes_ = interim_bytes_;  // heads that are kept count together
     section_fields_ = 0;
     response_begun_ = true;
 }
@@ -225,11 +229,10 @@ void H2Stream::end_head(bool end_of_stream) {
     if (section_ == Section::trailers) return take_end();
     if (head_.status < 100) return abandon({Errc::malformed, Side::origin});  // RFC 9110 §15
     if (head_.status < 200) {
-        if (++interim_count_ > limits_.interim_heads) {
-            return abandon({Errc::malformed, Side::origin});
-        }
-        interim_.push_back(std::move(head_));
-        head_ = {};
+        if (!interim_allowance_.spend(loop_.now())) return abandon(interim_flood());
+        connection_.note_interim();
+        interim_bytes_ = section_bytes_;
+        interim_.push_back(std::exchange(head_, {}));
     } else {
         const auto framing = http::response_framing(is_head_request_ ? "HEAD" : "", head_);
         if (!framing) return abandon(framing.error());

@@ -10,6 +10,7 @@
 #include "nikawa/loop/loop.hpp"
 #include "nikawa/origin/h2_session.hpp"
 #include "nikawa/origin/origin_stream.hpp"
+#include "origin/interim_allowance.hpp"
 #include "origin/stream_deadlines.hpp"
 
 namespace nikawa::origin {
@@ -33,6 +34,8 @@ public:
     [[nodiscard]] virtual std::size_t largest_window() const = 0;
     /// RST_STREAM(CANCEL); the stream hears no more of the session.
     virtual void reset(std::int32_t stream_id) = 0;
+    /// A stream was brought forward by an interim head.
+    virtual void note_interim() = 0;
     /// The holder is done with the stream.
     virtual void released(H2Stream& stream) noexcept = 0;
 
@@ -54,7 +57,7 @@ public:
     Result<void> send_head(const http::RequestHead& head,
                            const http::BodyFraming& framing) override;
     Task<Result<void>> send_body(Bytes bytes) override;
-    Task<Result<void>> finish_body(const http::FieldBlock& trailers) override;
+    Task<Result<void>> finish_body(Bytes bytes, const http::FieldBlock& trailers) override;
     Task<Result<http::ResponseHead*>> receive_head() override;
     [[nodiscard]] http::BodyFraming response_framing() const override { return framing_; }
     [[nodiscard]] bool has_body_ready() const override;
@@ -110,10 +113,15 @@ private:
     void let_go() noexcept;
     void fail(const Failure& failure);
     void ask_for_more();
+    Task<Result<void>> wait_until_queued();
+    [[nodiscard]] bool is_all_queued() const {
+        return outgoing_.empty() && request_trailers_ == nullptr;
+    }
     [[nodiscard]] bool has_head() const {
         return !interim_.empty() || head_complete_ || failure_.has_value();
     }
 
+    loop::Loop& loop_;
     H2Connection& connection_;
     const H2Limits& limits_;
     loop::Event received_;
@@ -138,11 +146,12 @@ private:
     bool response_begun_ = false;
     bool head_complete_ = false;  // the final head is there
     bool end_received_ = false;
-    std::size_t section_bytes_ = 0;  // of all heads, or of the trailers
+    std::size_t section_bytes_ = 0;
     std::size_t section_fields_ = 0;
     http::ResponseHead head_;
-    std::vector<http::ResponseHead> interim_;
-    std::size_t interim_count_ = 0;
+    std::vector<http::ResponseHead> interim_;  // not given yet
+    std::size_t interim_bytes_ = 0;            // of these, as heads are measured
+    InterimAllowance interim_allowance_;
     http::ResponseHead given_interim_;
     http::BodyFraming framing_;
     std::optional<std::uint64_t> response_left_;  // of a body whose length is known

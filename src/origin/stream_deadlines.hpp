@@ -32,7 +32,7 @@ public:
 
     /// The origin has taken a part of what it is sent.
     void note_sent() {
-        if (sending_) rearm();
+        if (sending_ || awaiting_) rearm();
     }
 
     /// The whole request has been sent; an interim head, or the final one, has been given to the
@@ -43,16 +43,21 @@ public:
         rearm();
     }
     void note_interim_given() { head_due_since_ = loop_.now(); }
-    void note_head_given() { head_given_ = true; }
+    void note_head_given() {
+        head_given_ = true;
+        rearm();
+    }
 
     void stop() { watchdog_.disarm(); }
 
 private:
     // A response head is due from when the request is complete, however often its holder begins to
-    // wait for it: before that the request's sender sets the pace. A body that has begun is not
-    // held up by the request.
+    // wait for it: before that the request's sender sets the pace. Once it is there it is a pause
+    // in both directions that counts; and none while the holder is busy with what it was given, for
+    // an origin that cannot get rid of its response may well take no more of the request.
     void rearm() {
-        if (awaiting_ && head_given_) {
+        if (head_given_) {
+            if (!awaiting_) return watchdog_.disarm();
             arm(Errc::response_body_timed_out, loop_.now(), timeouts_.response_body);
         } else if (sending_) {
             arm(Errc::write_timed_out, loop_.now(), timeouts_.write);

@@ -174,10 +174,14 @@ Task<void> OriginPool::dial_and_serve(DialReason reason, Promise promise) {
     promise.reset();
     --dials_;
     if (reason == DialReason::at_start) --starting_dials_;
+    auto* const listener = limits_.listener;
     if (!dialled) {
+        const Duration took = loop_.now() - began;
+        if (listener != nullptr) listener->dial_failed(origin_, reason, dialled.error(), took);
         dial_failed(dialled.error(), began);
         co_return;
     }
+    if (listener != nullptr) listener->dialled(origin_, reason, dialled->address, dialled->times);
     is_hindered_ = false;
     if (dialled->resumed) ++counters_.resumed_dials;
     co_await serve_session(std::move(*dialled));

@@ -165,6 +165,9 @@ void OriginPool::learn_from_loss(const Member& member) {
         case origin::SessionEnd::broken: last_loss_ = DialReason::broken; break;
     }
     if (member.trust != Member::Trust::trusted) last_loss_ = DialReason::path_silent;
+    if (limits_.listener == nullptr) return;
+    limits_.listener->session_ended(
+        origin_, last_loss_, member.address, loop_.now() - member.made, member.exchanges);
 }
 
 Duration OriginPool::patience() const {

@@ -1,9 +1,8 @@
 #include "proxy/connect_target.hpp"
 
-#include <algorithm>
+#include <utility>
 
 #include "nikawa/base/library_category.hpp"
-#include "nikawa/proxy/rewrite.hpp"
 
 namespace nikawa::proxy {
 namespace {
@@ -41,30 +40,20 @@ std::optional<TunnelRefusal> tunnel_refusal(const Failure& failure) {
 
 Result<http::Origin> connect_target(const http::RequestHead& head,
                                     const http::BodyFraming& framing) {
-    const std::string_view target = head.target;
-    const bool is_bracketed = target.starts_with('[');
-    const auto colon = target.rfind(':');
-    const bool has_port =
-        colon != target.npos && (!is_bracketed || (colon > 0 && target[colon - 1] == ']'));
-    if (!is_authority(target) || !has_port) return because(Errc::bad_head, TunnelRefusal::target);
+    const bool has_colon = head.target.find(':') != std::string::npos;
+    auto named = mapping::host_and_port(head.target);
+    if (has_colon && !named) return named.error();
+    if (!named || !named->port) return because(Errc::bad_head, TunnelRefusal::target);
 
-    const auto host_field = head.fields.find(http::FieldId::host);
-    if (host_field && !is_authority(*host_field)) return mapping::malformed_host(*host_field);
+    if (const auto host_field = head.fields.find(http::FieldId::host)) {
+        const auto checked = mapping::check_host(*host_field);
+        if (!checked) return checked.error();
+    }
     const auto* const sized = std::get_if<http::Sized>(&framing);
     const bool has_body =
         sized != nullptr ? sized->bytes > 0 : !std::holds_alternative<http::NoBody>(framing);
     if (has_body) return because(Errc::bad_head, TunnelRefusal::body);
-
-    auto host = target.substr(0, colon);
-    if (is_bracketed) host = host.substr(1, host.size() - 2);
-    if (host.ends_with('.')) host.remove_suffix(1);
-    http::Origin origin{http::Scheme::http, std::string{host}, 0};
-    std::ranges::transform(origin.host, origin.host.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-    });
-    // is_authority() has found it within its bounds.
-    origin.port = static_cast<std::uint16_t>(*http::parse_decimal(target.substr(colon + 1)));
-    return origin;
+    return http::Origin{http::Scheme::http, std::move(named->host), *named->port};
 }
 
 std::optional<Failure> refuse_connect(const http::Origin& target,

@@ -85,7 +85,10 @@ Result<void> ExchangeRun::prepare() {
     if (reach && *reach == Reach::here) final_answer_ = final_answer(head);
     host_ = head.fields.find(http::FieldId::host).value_or("");
     const auto normalized = normalize_target(head);
-    if (!normalized) return normalized.error();
+    if (!normalized) {
+        host_ = head.fields.find(http::FieldId::host).value_or("");  // or the target's in its place
+        return normalized.error();
+    }
     std::string host_field;  // beside the target that takes its place
     if (*normalized != mapping::HostForm::host_field) {
         host_field = std::exchange(host_, *head.fields.find(http::FieldId::host));
@@ -107,7 +110,10 @@ Result<void> ExchangeRun::prepare() {
     }
     // An HTTP/1.0 client need not name anyone.
     const bool keeps_host = settings.fixed_origin && head.fields.find(http::FieldId::host);
-    if (keeps_host && !is_authority(host_)) return mapping::malformed_host(host_);
+    if (keeps_host) {
+        const auto checked = mapping::check_host(host_);
+        if (!checked) return checked;
+    }
     std::string authority = keeps_host ? host_ : origin_.authority();
     const auto signed_host = host_that_is_signed(host_field, authority, *normalized);
     if (authority != signed_host) resigned_ = ResignedRequest::of(head, signed_host);
@@ -115,6 +121,7 @@ Result<void> ExchangeRun::prepare() {
         authority = signed_host;
         resigned_.reset();
     }
+    if (resigned_) note_other_signed_hosts(signed_host, authority, *normalized);
     if (*reach == Reach::origin) count_down_forwards(head);  // the client's may be signed
     note_upgrade();
     to_origin(head, authority, request_id(), settings.identity);
@@ -132,6 +139,17 @@ std::string_view ExchangeRun::host_that_is_signed(std::string_view host_field,
     if (forwarder_.settings_.fixed_origin) return host_;
     const auto meant = mapping::map_host(host_field, forwarder_.settings_.host_rules, form);
     return meant && *meant == origin_ ? host_field : host_;
+}
+
+// Some clients leave a port out of what they sign, and URLs that others presigned are for the true
+// Host. That is no signature for another origin, either.
+void ExchangeRun::note_other_signed_hosts(std::string_view signed_host,
+                                          std::string_view authority,
+                                          mapping::HostForm form) {
+    const auto without_port = signed_host.substr(0, signed_host.rfind(':'));
+    const auto meant = mapping::map_host(without_port, forwarder_.settings_.host_rules, form);
+    if (meant && *meant == origin_) resigned_->may_be_signed_for(without_port);
+    resigned_->may_be_signed_for(authority);
 }
 
 // While it is full no exchange begins.
@@ -338,10 +356,17 @@ Task<Result<http::ResponseHead*>> ExchangeRun::repeat() {
     co_return co_await receive_head_despite_doubt(*stream_.lease);
 }
 
+// Whether a response is whole with the last byte that was announced. Between HTTP/2 and HTTP/2 it
+// is not: trailers may follow, or a reset in their place.
+bool ExchangeRun::is_ended_by_length() const {
+    return exchange_.head().version != http::Version::http_2 ||
+           stream_.protocol != net::Protocol::http_2;
+}
+
 Task<Result<void>> ExchangeRun::relay_body(http::BodyFraming framing) {
     origin::OriginStream& stream = *stream_.lease;
     static const http::FieldBlock no_trailers;
-    const auto* sized = std::get_if<http::Sized>(&framing);
+    const auto* sized = is_ended_by_length() ? std::get_if<http::Sized>(&framing) : nullptr;
     auto left = sized != nullptr ? sized->bytes : 0;
     if (std::holds_alternative<http::NoBody>(framing)) {
         co_return co_await exchange_.finish_response({}, no_trailers);
@@ -369,13 +394,12 @@ Task<Result<void>> ExchangeRun::relay_body(http::BodyFraming framing) {
 Task<void> ExchangeRun::answer(Failure failure) {
     stream_.lease.reset();  // whatever the client does now holds nobody else
     record_.failure = failure;
-    const bool is_out = failure.code == Errc::origin_failing && outage_;
-    const pool::Outage* const outage = is_out ? &*outage_ : nullptr;
-    if (is_out) record_.failure_detail = failure_detail_ = reason_of(failure, outage);
+    const Circumstances known = circumstances_of(failure);
+    if (known.has_any()) record_.failure_detail = failure_detail_ = reason_of(failure, known);
     const unsigned status = status_of(failure);
     if (exchange_.has_response_begun() || status == 499) {
         if (!exchange_.has_response_begun() || failure.side == Side::client) record_.status = 499;
-        exchange_.break_off();
+        exchange_.break_off(failure);
         co_return;
     }
     // Streams of HTTP/2 cannot be taken for one another.
@@ -384,7 +408,7 @@ Task<void> ExchangeRun::answer(Failure failure) {
     const auto& via_name = forwarder_.settings_.identity.via_name;
     const bool names_none = failure.code == Errc::bad_host;
     const std::string subject = names_none ? shown_host(host_) : origin_text_;
-    auto own = own_answer(failure, subject, request_id(), via_name, outage);
+    auto own = own_answer(failure, subject, request_id(), via_name, known);
     if (resigned_) resigned_->shape(failure, request_id(), own);
     co_await send_own(std::move(own));
 }

@@ -45,8 +45,11 @@ private:
     Task<Result<http::ResponseHead*>> repeat();
     void note_stream();
     void note_failed_dial(const net::Endpoint& peer);
+    [[nodiscard]] bool is_ended_by_length() const;
     Task<Result<void>> relay_body(http::BodyFraming framing);
     Task<void> answer(Failure failure);
+    [[nodiscard]] Circumstances circumstances_of(const Failure& failure) const;
+    [[nodiscard]] bool is_plain_for_want_of_a_rule(const Failure& failure) const;
     Task<void> send_own(OwnAnswer own);
     void log();
     void peer_closed() noexcept override;
@@ -66,6 +69,9 @@ private:
     Task<Result<void>> run_tunnel(const http::ResponseHead& head, net::TunnelEnd& origin);
 
     [[nodiscard]] Signing signing() const;
+    void note_other_signed_hosts(std::string_view signed_host,
+                                 std::string_view authority,
+                                 mapping::HostForm form);
     [[nodiscard]] std::string_view host_that_is_signed(std::string_view host_field,
                                                        std::string_view authority,
                                                        mapping::HostForm form) const;

@@ -107,7 +107,8 @@ constexpr Verdict verdict(Errc code) {
         case Errc::tls_certificate_rejected:
             return {502,
                     "tls_certificate_error",
-                    "Check the origin's certificate, or trust its issuer with --ca-file."};
+                    "Check the origin's certificate; the operator can have its issuer trusted with "
+                    "ca-file in a section [origin ...] of the configuration file."};
         case Errc::tls_timed_out: return {504, "connection_timeout", try_again};
         case Errc::stream_declined:
         case Errc::stream_refused:
@@ -196,8 +197,9 @@ std::string shown_host(std::string_view host) {
     return shown;
 }
 
-std::string reason_of(const Failure& failure, const pool::Outage* outage) {
-    std::string reason = describe(failure);
+std::string reason_of(const Failure& failure, const Circumstances& known) {
+    std::string reason = describe(failure, known.more);
+    const auto* const outage = known.outage;
     if (outage == nullptr) return reason;
     reason.append(": for ").append(seconds_text(outage->lasting)).append(" ");
     reason.append(describe(outage->last));
@@ -217,15 +219,15 @@ OwnAnswer own_answer(const Failure& failure,
                      std::string_view subject,
                      std::string_view request_id,
                      std::string_view via_name,
-                     const pool::Outage* outage) {
+                     const Circumstances& known) {
     Verdict found = verdict(failure.code);
-    found.advice = advice_on(failure, found.advice);
+    found.advice = known.advice.empty() ? advice_on(failure, found.advice) : known.advice;
     if (failure.cause == boost::system::errc::connection_refused) {
         found.proxy_status = "connection_refused";
     }
     const auto alert = net::received_alert(failure.cause);
     if (alert) found.proxy_status = "tls_alert_received";
-    const std::string reason = reason_of(failure, outage);
+    const std::string reason = reason_of(failure, known);
 
     OwnAnswer answer;
     answer.body.append(std::to_string(found.status))
@@ -243,7 +245,8 @@ OwnAnswer own_answer(const Failure& failure,
     fields.add("Content-Type", "text/plain; charset=utf-8");
     fields.add("Content-Length", std::to_string(answer.body.size()));
     if (found.status == 405) fields.add("Allow", "GET, HEAD");  // RFC 9110 §15.5.6
-    if (found.status == 503) fields.add("Retry-After", std::to_string(wait_before_retry(outage)));
+    if (found.status == 503)
+        fields.add("Retry-After", std::to_string(wait_before_retry(known.outage)));
     if (!found.proxy_status.empty()) {
         std::string value{via_name};
         value.append("; error=").append(found.proxy_status);

@@ -36,11 +36,10 @@ Task<Result<Bytes>> RequestBody::hold(std::size_t most) {
 }
 
 Task<Result<void>> RequestBody::take_all(std::size_t most) {
-    for (;;) {
+    while (!complete_) {
         const auto received = co_await exchange_.receive_body();
         if (!received) co_return received.error();
-        if (received->empty()) break;
-        const auto piece = passed(*received);
+        const auto piece = taken(*received);
         if (!piece) co_return piece.error();
         if (kept_.size() + piece->size() > most) {
             co_return aws::failure_of(aws::Refusal::body_too_large);
@@ -49,9 +48,6 @@ Task<Result<void>> RequestBody::take_all(std::size_t most) {
         count_held();
         if (kept_.size() > replay_bytes_ && memory_.is_full()) co_return full;
     }
-    const auto ended = check_end();
-    if (!ended) co_return ended;
-    complete_ = true;
     co_return Result<void>{};
 }
 
@@ -79,24 +75,21 @@ Task<void> RequestBody::run() {
 }
 
 Task<Result<void>> RequestBody::send(origin::OriginStream& stream) {
+    const http::FieldBlock& trailers = exchange_.request_trailers();
+    if (complete_) co_return co_await stream.finish_body(kept_, trailers);
     if (!kept_.empty()) {
         const auto sent = co_await stream.send_body(kept_);
         if (!sent) co_return sent;
     }
-    while (!complete_) {
+    for (;;) {
         // A stream that has answered takes what it is given and needs no more of it.
         if (stopped_) co_return given_up;
         const auto received = co_await exchange_.receive_body();
         if (!received) co_return received.error();
-        if (received->empty()) {
-            const auto ended = check_end();
-            if (!ended) co_return ended;
-            complete_ = true;
-            break;
-        }
-        const auto piece = passed(*received);
+        const auto piece = taken(*received);
         if (!piece) co_return piece.error();
         keep(*piece);
+        if (complete_) co_return co_await stream.finish_body(*piece, trailers);
         if (piece->empty()) {  // of a chunk that is not whole yet
             if (memory_.is_full()) co_return full;
             continue;
@@ -104,7 +97,16 @@ Task<Result<void>> RequestBody::send(origin::OriginStream& stream) {
         const auto sent = co_await stream.send_body(*piece);
         if (!sent) co_return sent;
     }
-    co_return co_await stream.finish_body(exchange_.request_trailers());
+}
+
+// What is to be sent of what was received, valid until the next call; notes the end of the body.
+Result<Bytes> RequestBody::taken(Bytes received) {
+    const bool is_last = received.empty() || exchange_.was_last_piece();
+    const auto piece = passed(received);
+    if (!piece || !is_last) return piece;
+    if (const auto ended = check_end(); !ended) return ended.error();
+    complete_ = true;
+    return piece;
 }
 
 void RequestBody::keep(Bytes piece) {

@@ -62,6 +62,7 @@ public:
 private:
     Task<void> run();
     Task<Result<void>> take_all(std::size_t most);
+    Result<Bytes> taken(Bytes received);
     Result<Bytes> passed(Bytes piece);
     [[nodiscard]] Result<void> check_end() const;
     void keep(Bytes piece);

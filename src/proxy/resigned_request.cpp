@@ -1,5 +1,6 @@
 #include "proxy/resigned_request.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "nikawa/aws/refusal.hpp"
@@ -19,6 +20,7 @@ std::string_view service_by_name(std::string_view host) {
     for (auto rest = host; !rest.empty();) {
         const auto label = rest.substr(0, rest.find('.'));
         if (label == "s3-outposts") return label;
+        if (label.starts_with("s3express-")) return "s3express";
         if (label == "s3" || label.starts_with("s3-")) return "s3";
         rest.remove_prefix(std::min(label.size() + 1, rest.size()));
     }
@@ -31,6 +33,11 @@ unsigned status_of(Refusal refusal) {
     constexpr unsigned content_too_large = 413;
     switch (refusal) {
         case Refusal::malformed:
+        case Refusal::repeated_authorization:
+        case Refusal::malformed_date:
+        case Refusal::malformed_payload_hash:
+        case Refusal::repeated_token:
+        case Refusal::signed_field_dropped:
         case Refusal::malformed_query:
         case Refusal::malformed_chunk:
         case Refusal::unsupported:
@@ -38,7 +45,8 @@ unsigned status_of(Refusal refusal) {
         case Refusal::chunk_too_large:
         case Refusal::body_too_large: return content_too_large;
         case Refusal::unknown_key:
-        case Refusal::host_not_signed:
+        case Refusal::session_key:
+        case Refusal::field_not_signed:
         case Refusal::too_skewed:
         case Refusal::not_yet_valid:
         case Refusal::expired:
@@ -78,12 +86,21 @@ std::unique_ptr<ResignedRequest> ResignedRequest::of(const http::RequestHead& he
     return request;
 }
 
+void ResignedRequest::may_be_signed_for(std::string_view host) {
+    if (host.empty() || host == host_of(sent_)) return;
+    if (std::ranges::find(other_hosts_, host) == other_hosts_.end()) {
+        other_hosts_.emplace_back(host);
+    }
+}
+
 Task<Result<void>> ResignedRequest::sign(http::RequestHead& head,
                                          RequestBody& body,
                                          Signing signing) {
     if (!signature_) co_return signature_.error();
     const auto known = co_await find_key(signing);
     if (!known) co_return known;
+    const auto fine = check_head(signing);
+    if (!fine) co_return fine;
     std::string body_hash;
     if (signature_->payload == Payload::body) {
         const auto held = co_await body.hold(signing.max_body);
@@ -91,9 +108,9 @@ Task<Result<void>> ResignedRequest::sign(http::RequestHead& head,
         body_hash = aws::sha256_hex(*held);
     }
     const auto* const credential = signing.credentials->find(signature_->access_key_id);
-    if (credential == nullptr) co_return aws::failure_of(Refusal::unknown_key);
-    auto verified =
-        aws::Signer::verify(sent_, *signature_, *credential, body_hash, signing.wall_clock());
+    if (credential == nullptr) co_return unknown_key();
+    auto verified = aws::Signer::verify(
+        sent_, *signature_, *credential, body_hash, signing.wall_clock(), other_hosts_);
     if (!verified) co_return verified.error();
     signer_.emplace(std::move(*verified));
     auto made = signer_->sign(head);
@@ -109,6 +126,12 @@ Task<Result<void>> ResignedRequest::sign(http::RequestHead& head,
     co_return Result<void>{};
 }
 
+Result<void> ResignedRequest::check_head(Signing signing) const {
+    const auto* const credential = signing.credentials->find(signature_->access_key_id);
+    if (credential == nullptr) return unknown_key();
+    return aws::check_circumstances(sent_, *signature_, *credential, signing.wall_clock());
+}
+
 // Temporary credentials change, and the client may have newer ones than we have.
 Task<Result<void>> ResignedRequest::find_key(Signing signing) const {
     const auto is_known = [&] {
@@ -116,12 +139,21 @@ Task<Result<void>> ResignedRequest::find_key(Signing signing) const {
         return found != nullptr &&
                (!found->expires_at || *found->expires_at > signing.wall_clock());
     };
-    if (signing.credentials == nullptr) co_return aws::failure_of(Refusal::unknown_key);
+    if (signing.credentials == nullptr) co_return unknown_key();
     if (is_known()) co_return Result<void>{};
     co_await signing.credentials->refresh();
     if (is_known()) co_return Result<void>{};
     const bool has_expired = signing.credentials->find(signature_->access_key_id) != nullptr;
-    co_return aws::failure_of(has_expired ? Refusal::credential_expired : Refusal::unknown_key);
+    if (has_expired) co_return aws::failure_of(Refusal::credential_expired);
+    co_return unknown_key();
+}
+
+// S3 Express gives clients a key for each session of a few minutes.
+Failure ResignedRequest::unknown_key() const {
+    const bool is_of_session = signature_->service == "s3express" &&
+                               (sent_.fields.find("x-amz-s3session-token") ||
+                                sent_.target.find("X-Amz-S3session-Token=") != sent_.target.npos);
+    return aws::failure_of(is_of_session ? Refusal::session_key : Refusal::unknown_key);
 }
 
 void ResignedRequest::shape(const Failure& failure,
@@ -154,10 +186,19 @@ void ResignedRequest::shape(const Failure& failure,
     fields.set(is_s3 ? "x-amz-request-id" : "x-amzn-RequestId", request_id);
 }
 
+std::string ResignedRequest::subject_of(const Failure& failure) const {
+    constexpr std::size_t most_bytes = 128;  // of an id by AWS's documents
+    if (!signature_) return {};
+    std::string text = "access key " + signature_->access_key_id.substr(0, most_bytes);
+    if (aws::refusal_in(failure) != Refusal::field_not_signed) return text;
+    const auto field = aws::field_that_must_be_signed(sent_, *signature_);
+    return text.append(", field ").append(field.substr(0, most_bytes));
+}
+
 std::string ResignedRequest::message_for(const Failure& failure) const {
     std::string text = failure.cause.message();
     if (!signature_) return text;
-    text.append(" (access key ").append(signature_->access_key_id);
+    text.append(" (").append(subject_of(failure));
     return text.append(", Host ").append(host_of(sent_)).append(")");
 }
 

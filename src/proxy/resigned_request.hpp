@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "nikawa/aws/chunk_resigner.hpp"
 #include "nikawa/aws/request_signature.hpp"
@@ -38,22 +39,33 @@ public:
     static std::unique_ptr<ResignedRequest> of(const http::RequestHead& head,
                                                std::string_view host);
 
+    /// Another Host that the client may have signed in place of the one that it sent: one that
+    /// means the same origin.
+    void may_be_signed_for(std::string_view host);
+
     /// Verifies the request and signs `head`, which is as it goes to the origin; nothing is asked
-    /// of the client before its key is known. A body of which the signature covers the hash is all
-    /// in memory then; one whose chunks are signed is signed anew while it passes.
-    /// Errors: signature_refused, signed_body_too_large, and the client's.
+    /// of the client before its head is found fine but for the signature. A body of which the
+    /// signature covers the hash is all in memory then; one whose chunks are signed is signed anew
+    /// while it passes. Errors: signature_refused, signed_body_too_large, and the client's.
     Task<Result<void>> sign(http::RequestHead& head, RequestBody& body, Signing signing);
 
     /// Makes `answer` to such a failure one that the client of an AWS service reads.
     void shape(const Failure& failure, std::string_view request_id, OwnAnswer& answer) const;
 
+    /// What such a failure is about, as far as it could be read: "access key AKIAIOSFODNN7EXAMPLE",
+    /// a long id cut short, and the field that is not signed.
+    [[nodiscard]] std::string subject_of(const Failure& failure) const;
+
 private:
     explicit ResignedRequest(const http::RequestHead& head) : sent_(head) {}
 
     Task<Result<void>> find_key(Signing signing) const;
+    [[nodiscard]] Failure unknown_key() const;
+    [[nodiscard]] Result<void> check_head(Signing signing) const;
     [[nodiscard]] std::string message_for(const Failure& failure) const;
 
     http::RequestHead sent_;
+    std::vector<std::string> other_hosts_;
     Result<aws::RequestSignature> signature_ = aws::RequestSignature{};
     std::optional<aws::Signer> signer_;
     std::optional<aws::ChunkResigner> chunks_;

@@ -1,9 +1,9 @@
 #include "nikawa/proxy/rewrite.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "nikawa/base/library_category.hpp"
-#include "nikawa/http/body_framing.hpp"
 #include "nikawa/http/connection_specific.hpp"
 
 namespace nikawa::proxy {
@@ -75,11 +75,23 @@ void add_via(FieldBlock& fields, http::Version received, std::string_view via_na
     fields.add("Via", entry.append(via_name));
 }
 
-std::string target_words(int /*code*/) {
-    return "its target is neither a path nor an http:// or https:// URL";
+enum class TargetFault : std::uint8_t { form = 1, fragment };
+
+std::string target_words(int code) {
+    switch (static_cast<TargetFault>(code)) {
+        case TargetFault::form:
+            return "its target is neither a path nor an http:// or https:// URL";
+        case TargetFault::fragment:
+            return "its target has a fragment: leave out the # and what is behind it";
+    }
+    return {};
 }
 
 constexpr LibraryCategory target_category{"target", target_words};
+
+Failure bad_target(TargetFault fault) {
+    return {Errc::bad_head, Side::client, {static_cast<int>(fault), target_category}};
+}
 
 // Nothing for a target that is none of ours.
 std::optional<mapping::HostForm> absolute_form(std::string_view target) {
@@ -93,44 +105,30 @@ std::optional<mapping::HostForm> absolute_form(std::string_view target) {
 
 }  // namespace
 
-bool is_authority(std::string_view text) {
-    const bool is_bracketed = text.starts_with('[');  // an IPv6 address
-    const auto host_end = is_bracketed ? text.find(']') : std::min(text.find(':'), text.size());
-    if (host_end == text.npos) return false;
-    const auto host = text.substr(is_bracketed, host_end - is_bracketed);
-    const auto may_stand = [&](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               std::string_view{is_bracketed ? ":." : ".-_"}.find(c) != std::string_view::npos;
-    };
-    if (host.empty() || !std::ranges::all_of(host, may_stand)) return false;
-    const auto rest = text.substr(host_end + is_bracketed);
-    if (rest.empty()) return true;
-    const auto port = http::parse_decimal(rest.substr(1));
-    return rest.starts_with(':') && port && *port >= 1 && *port <= 65535;
-}
-
 Result<mapping::HostForm> normalize_target(http::RequestHead& head) {
     using mapping::HostForm;
-    constexpr Failure bad_target{Errc::bad_head, Side::client};
     const std::string_view target = head.target;
     // CONNECT has a form of its own, and an answer that would turn a pooled connection into a
     // tunnel (RFC 9110 §9.3.6). A fragment is never sent (RFC 9112 §3.2).
     if (head.method == "CONNECT") return Failure{Errc::tunnel_refused, Side::client};
-    if (target.find('#') != target.npos) return bad_target;
+    if (target.find('#') != target.npos) return bad_target(TargetFault::fragment);
     if (target.starts_with('/')) return HostForm::host_field;
     if (target == "*") {
-        if (head.method != "OPTIONS") return bad_target;
+        if (head.method != "OPTIONS") return bad_target(TargetFault::form);
         return HostForm::host_field;
     }
     const auto form = absolute_form(target);
-    if (!form) return Failure{Errc::bad_head, Side::client, {1, target_category}};
+    if (!form) return bad_target(TargetFault::form);
     const auto rest = target.substr(target.find("//") + 2);
     const auto authority = rest.substr(0, rest.find_first_of("/?"));
-    if (!is_authority(authority)) return bad_target;
     // The Host that is replaced is checked all the same (RFC 9112 §3.2).
-    const auto host = head.fields.find(FieldId::host);
-    if (host && !is_authority(*host)) return mapping::malformed_host(*host);
+    if (const auto host = head.fields.find(FieldId::host)) {
+        const auto checked = mapping::check_host(*host);
+        if (!checked) return checked.error();
+    }
     head.fields.set("Host", authority);
+    const auto checked = mapping::check_host(authority);
+    if (!checked) return checked.error();
     const auto path_and_query = rest.substr(authority.size());
     std::string target_now{path_and_query.starts_with('/') ? "" : "/"};
     target_now.append(path_and_query);

@@ -23,7 +23,9 @@ Result<void> ExchangeRun::prepare_connect() {
     host_ = head.target;
     auto target = connect_target(head, exchange_.request_framing());
     if (!target) {
-        if (target.error().code == Errc::bad_host) host_ = *head.fields.find(http::FieldId::host);
+        const bool is_host_field =
+            target.error().code == Errc::bad_host && mapping::host_and_port(head.target);
+        if (is_host_field) host_ = *head.fields.find(http::FieldId::host);
         return target.error();
     }
     origin_ = std::move(*target);

@@ -103,7 +103,8 @@ const std::string if_it_leads_clients =
     "; if the name is to lead clients to us, let --resolver name servers that know the origin";
 
 TEST(TargetRules, ReachLoopbackOnlyWithAnAllowance) {
-    const std::string literal = "address_denied: loopback is reached only with --allow-target";
+    const std::string literal =
+        "address_denied: loopback is reached only with --allow-target loopback";
     const std::string refused = literal + if_it_leads_clients;
     for (const std::string_view address : {"127.0.0.1",
                                            "127.8.8.8",
@@ -164,17 +165,19 @@ TEST(TargetRules, DenyGoesBeforeAllow) {
 
 TEST(TargetRules, ReachOnlyTheNamesThatAreGiven) {
     constexpr auto refused = "target_denied: not among the names of --allow-target";
+    constexpr auto refused_address =
+        "target_denied: not in a network of --allow-target, whose names cover no address";
     const TargetSettings settings{.allow = {"api.example.com", "*.a.test", "192.0.2.0/24"}};
     EXPECT_EQ(judged(settings, named), "");
     EXPECT_EQ(judged(settings, at("x.a.test")), "");
     EXPECT_EQ(judged(settings, at("a.test")), refused);
     EXPECT_EQ(judged(settings, at("other.test")), refused);
     EXPECT_EQ(judged(settings, at("192.0.2.7")), "");
-    EXPECT_EQ(judged(settings, at("192.0.3.7")), refused);
+    EXPECT_EQ(judged(settings, at("192.0.3.7")), refused_address);
     EXPECT_EQ(judged(settings, at("other.test"), "192.0.2.7"), refused);   // as a warm-up dials it
     EXPECT_EQ(judged({.allow = {"192.0.2.0/24"}}, at("other.test")), "");  // no name is given
     EXPECT_EQ(judged({.allow = {"*"}}, at("other.test")), "");
-    EXPECT_EQ(judged({.allow = {"*"}}, at("192.0.2.7")), refused);
+    EXPECT_EQ(judged({.allow = {"*"}}, at("192.0.2.7")), refused_address);
 }
 
 TEST(TargetRules, ReachOnlyThePortsThatAreGiven) {
@@ -199,7 +202,8 @@ TEST(TargetRules, TakeAnOriginThatTheOperatorNamedAsAllowed) {
     EXPECT_EQ(judged(settings, at("app.test", 8081), "203.0.113.5"),
               "target_denied: port 8081 is not in --allow-port");
     EXPECT_EQ(judged(settings, named, "127.0.0.1"),
-              "address_denied: loopback is reached only with --allow-target" + if_it_leads_clients);
+              "address_denied: loopback is reached only with --allow-target loopback" +
+                  if_it_leads_clients);
 }
 
 TEST(TargetSettings, AreCheckedByTheirText) {

@@ -47,10 +47,9 @@ TEST(CredentialsFile, IsReadAsTheAwsToolsReadIt) {
         {"[x]\naws_access_key_id=A\naws_secret_access_key=s\n[y]\nrole_arn=r\n"
          "source_profile=x\n[z]\naws_access_key_id=B\naws_secret_access_key=u\n",
          {"A:s:", "B:u:"}},
-        // Of the same key in two profiles the later one counts.
         {"[x]\naws_access_key_id=A\naws_secret_access_key=s\naws_session_token=t\n"
-         "[y]\naws_access_key_id=A\naws_secret_access_key=u\n",
-         {"A:u:"}},
+         "[y]\naws_access_key_id=A\naws_secret_access_key=s\naws_session_token=t\n",
+         {"A:s:t"}},
         // As `aws configure` leaves it where nothing was typed.
         {"[x]\naws_access_key_id = \naws_secret_access_key = \n"
          "[y]\naws_access_key_id=A\naws_secret_access_key=s\n",
@@ -94,6 +93,14 @@ TEST(CredentialsFile, SaysWhatIsWrongAndWhereWithoutTheSecret) {
         {"[x]\naws_access_key_id=\"A\"\n", "2: a key, secret or token with blanks or quotes in it"},
         {"[x]\naws_access_key_id=A\naws_secret_access_key=s\n  more\n",
          "4: a key, secret or token goes on in a second line"},
+        {"[x]\naws_access_key_id=A\naws_secret_access_key=s\naws_session_token =\n  t\n",
+         "5: a key, secret or token goes on in a second line"},
+        {"[x]\naws_access_key_id=A\naws_secret_access_key=s\n"
+         "[y]\naws_access_key_id=A\naws_secret_access_key=u\n",
+         "6: an access key that stands above with another secret or token"},
+        {"[x]\naws_access_key_id=A\naws_secret_access_key=s\naws_session_token=t\n"
+         "[y]\naws_access_key_id=A\naws_secret_access_key=s\n[z]\nregion=r\n",
+         "7: an access key that stands above with another secret or token"},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.text);

@@ -148,20 +148,20 @@ TEST(FindSignature, RefusesWhatCannotBeReadOrCanBeInTwoWays) {
                                  "," + s)),
               Refusal::wrong_scope);
     EXPECT_EQ(refusal("/", with(authorized(authorization), {{"authorization", "Basic x"}})),
-              Refusal::malformed);
+              Refusal::repeated_authorization);
     EXPECT_EQ(refusal("/", with(authorized(authorization), {{"X-Amz-Date", "20130524T000001Z"}})),
-              Refusal::malformed);
+              Refusal::malformed_date);
     EXPECT_EQ(refusal("/", with(authorized(authorization), {{"X-Amz-Content-Sha256", "x"}})),
-              Refusal::malformed);
+              Refusal::malformed_payload_hash);
     EXPECT_EQ(refusal("/",
                       with(authorized(authorization),
                            {{"X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD"},
                             {"X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD"}})),
-              Refusal::malformed);
+              Refusal::malformed_payload_hash);
     EXPECT_EQ(refusal("/",
                       with(authorized(authorization),
                            {{"X-Amz-Security-Token", "a"}, {"X-Amz-Security-Token", "a"}})),
-              Refusal::malformed);
+              Refusal::repeated_token);
 }
 
 TEST(FindSignature, TakesSoManySignedHeadersAndNoMore) {
@@ -272,9 +272,9 @@ TEST(FindSignature, TakesTheTimeOfDateWhereThereIsNoOther) {
                                    "Fri",
                                    "Fri, "}) {
         SCOPED_TRACE(date);
-        EXPECT_EQ(refusal("/", at(date)), Refusal::malformed);
+        EXPECT_EQ(refusal("/", at(date)), Refusal::malformed_date);
     }
-    EXPECT_EQ(refusal("/", {{"Authorization", authorization}}), Refusal::malformed);
+    EXPECT_EQ(refusal("/", {{"Authorization", authorization}}), Refusal::malformed_date);
     EXPECT_EQ(found("/", with(authorized(authorization), {{"Date", "tomorrow"}}))->timestamp,
               "20130524T000000Z");
 }

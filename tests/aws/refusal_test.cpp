@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace nikawa::aws {
 namespace {
 
@@ -31,6 +33,22 @@ TEST(Refusal, OfAnUnknownKeyNamesTheThreeWaysOut) {
     for (const char* const setting : {"--aws-credentials", "--aws-metadata", "--https-for"}) {
         EXPECT_THAT(text, HasSubstr(setting));
     }
+}
+
+TEST(Refusal, SaysForEachWhatNoOtherSays) {
+    std::set<std::string> texts;
+    constexpr int last = static_cast<int>(Refusal::body_too_large);
+    for (int i = static_cast<int>(Refusal::unknown_key); i <= last; ++i) {
+        texts.insert(describe(failure_of(static_cast<Refusal>(i))));
+    }
+    EXPECT_EQ(texts.size(), static_cast<std::size_t>(last));
+}
+
+TEST(Refusal, NamesAbsoluteFormWhereTheTrueHostMayBeTheSignedOne) {
+    EXPECT_THAT(describe(failure_of(Refusal::unknown_key)), HasSubstr("absolute form"));
+    EXPECT_THAT(
+        describe(failure_of(Refusal::session_key)),
+        testing::AllOf(HasSubstr("--https-for"), testing::Not(HasSubstr("--aws-credentials"))));
 }
 
 TEST(ErrorShape, FollowsTheServiceAndTheRequest) {
@@ -119,6 +137,14 @@ TEST(ErrorDocument, NamesTheErrorAsAwsDoes) {
          "AuthorizationHeaderMalformed",
          "IncompleteSignature",
          "IncompleteSignatureException"},
+        {Refusal::malformed_payload_hash,
+         "InvalidArgument",
+         "IncompleteSignature",
+         "IncompleteSignatureException"},
+        {Refusal::session_key,
+         "InvalidAccessKeyId",
+         "InvalidClientTokenId",
+         "UnrecognizedClientException"},
         {Refusal::malformed_query,
          "AuthorizationQueryParametersError",
          "IncompleteSignature",

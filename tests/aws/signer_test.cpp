@@ -83,6 +83,60 @@ TEST(Signer, SignsForTheTrueHostAndChangesNothingElse) {
     EXPECT_EQ(head.target, "/a%20b?acl");
 }
 
+/// A GET with Host and x-amz-date that came with `sent` and was signed for `host`.
+http::RequestHead get_signed_for(std::string_view host, std::string_view sent) {
+    return signed_request("GET",
+                          "/",
+                          {{"Host", std::string{sent}}, {"x-amz-date", timestamp}},
+                          "sqs",
+                          "host;x-amz-date",
+                          canonical_get("/", "", host));
+}
+
+TEST(Signer, VerifiesWhicheverHostWasSignedOfThoseThatItIsTold) {
+    const std::string sent = suffixed + ":3000";
+    const std::vector<std::string> others{suffixed, true_host};
+    for (const std::string_view host : {std::string_view{sent}, std::string_view{suffixed}}) {
+        SCOPED_TRACE(host);
+        auto head = get_signed_for(host, sent);
+        const auto signer =
+            Signer::verify(head, **find_signature(head), s3_key, hash_of_nothing, s3_time, others);
+        ASSERT_TRUE(signer);
+        head.fields.set("Host", true_host);
+        EXPECT_EQ(signer->sign(head),
+                  signature_over(
+                      canonical_get("/", "", true_host), s3_key, timestamp, "eu-west-1", "sqs"));
+    }
+    for (const std::string_view host : {true_host + ":3000", std::string{"other"}}) {
+        SCOPED_TRACE(host);
+        const auto head = get_signed_for(host, sent);
+        const auto signer =
+            Signer::verify(head, **find_signature(head), s3_key, hash_of_nothing, s3_time, others);
+        ASSERT_FALSE(signer);
+        EXPECT_EQ(refusal_in(signer.error()), Refusal::wrong_signature);
+    }
+    EXPECT_EQ(refusal_of(get_signed_for(suffixed, sent), s3_key, s3_time),
+              Refusal::wrong_signature);
+}
+
+TEST(Signer, LeavesWhatWasSignedForTheTrueHostAsItIs) {
+    const std::vector<std::string> others{true_host};
+    auto head = get_signed_for(true_host, suffixed);
+    const auto found = **find_signature(head);
+    const auto signer = Signer::verify(head, found, s3_key, hash_of_nothing, s3_time, others);
+    ASSERT_TRUE(signer);
+    const std::string before{*head.fields.find("authorization")};
+    head.fields.set("Host", true_host);
+    EXPECT_EQ(signer->sign(head), found.signature);
+    EXPECT_EQ(*head.fields.find("authorization"), before);
+
+    auto other_key = s3_key;
+    other_key.secret_access_key.back() = 'z';
+    const auto refused = Signer::verify(head, found, other_key, hash_of_nothing, s3_time, others);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refusal_in(refused.error()), Refusal::wrong_signature);
+}
+
 TEST(Signer, SignsAPresignedRequestForTheTrueHost) {
     const std::string query =
         "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Feu-"
@@ -177,6 +231,8 @@ TEST(Signer, FindsTheWayInWhichTheTargetWasWritten) {
     } rows[] = {
         {"s3", "/a%20b/c+d/~e", "/a%20b/c%2Bd/~e", ""},
         {"s3", "/a%20b/c+d/~e", "/a%20b/c+d/~e", ""},
+        {"s3", "/a%20b/c+d/~e", "/a%20b/c%20d/~e", ""},
+        {"s3", "/a+b%2Bc%2Fd", "/a%20b%2Bc%2Fd", ""},
         {"s3", "/a//b/../c/./d/", "/a//b/../c/./d/", ""},
         {"s3", "/%c3%a4%7e", "/%C3%A4~", ""},
         {"s3", "/%c3%a4%7e", "/%c3%a4%7e", ""},
@@ -231,6 +287,9 @@ TEST(Signer, RefusesPathsThatAnotherServiceWouldTakeForTheSame) {
         {"s3", "/a/../b", "/b"},
         {"s3", "/a%20b", "/a%2520b"},
         {"s3", "/a%2520b", "/a%20b"},
+        {"s3", "/a%2Bb", "/a%20b"},
+        {"s3", "/a%20b", "/a+b"},
+        {"execute-api", "/a+b", "/a%20b"},
         {"sqs", "/a%2520b", "/a%20b"},
         {"sqs", "/a/b", "/a/c"},
         {"sqs", "/a%2Fb", "/a/b"},
@@ -325,7 +384,7 @@ TEST(Signer, RefusesARequestOfWhichAnythingWasChanged) {
         {&Request::scope, "2013052/eu-west-1/sqs", Refusal::wrong_scope},
         {&Request::list, "host;x-amz-date"},
         {&Request::list, "host;x-amz-date;if-match"},
-        {&Request::list, "if-match;x-amz-date", Refusal::host_not_signed},
+        {&Request::list, "if-match;x-amz-date", Refusal::field_not_signed},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.value);
@@ -374,15 +433,36 @@ std::optional<Refusal> refused_with(const Fields& more,
 TEST(Signer, RefusesFieldsOfS3ThatAreNotSigned) {
     EXPECT_EQ(refused_with({}), std::nullopt);
     EXPECT_EQ(refused_with({{"x-amzn-trace-id", "1"}, {"User-Agent", "x"}}), std::nullopt);
-    EXPECT_EQ(refused_with({{"X-Amz-Acl", "public-read"}}), Refusal::host_not_signed);
+    EXPECT_EQ(refused_with({{"X-Amz-Acl", "public-read"}}), Refusal::field_not_signed);
     EXPECT_EQ(refused_with({{"Range", "bytes=10-19"}}), Refusal::wrong_signature);
+}
+
+TEST(FieldThatMustBeSigned, IsNamed) {
+    const auto head = head_of(
+        "GET", "/", {{"Host", "h"}, {"X-Amz-Date", "d"}, {"X-Amz-Acl", "private"}, {"X", "y"}});
+    const struct {
+        std::string_view service;
+        std::vector<std::string> signed_headers;
+        std::string_view field;
+    } rows[] = {{"s3", {"x-amz-date", "x-amz-acl"}, "host"},
+                {"sqs", {"x-amz-date"}, "host"},
+                {"s3", {"host", "x-amz-date"}, "X-Amz-Acl"},
+                {"s3express", {"host", "x-amz-acl"}, "X-Amz-Date"},
+                {"sqs", {"host"}, ""},
+                {"s3", {"host", "x-amz-acl", "x-amz-date"}, ""}};
+    for (const auto& row : rows) {
+        RequestSignature signature;
+        signature.service = row.service;
+        signature.signed_headers = row.signed_headers;
+        EXPECT_EQ(field_that_must_be_signed(head, signature), row.field) << row.service;
+    }
 }
 
 TEST(Signer, RefusesWhatWouldTakeASignedFieldOut) {
     EXPECT_EQ(refused_with({{"Connection", "close"}}), std::nullopt);
     EXPECT_EQ(refused_with({{"Connection", "TE, Upgrade, keep-alive"}}), std::nullopt);
-    EXPECT_EQ(refused_with({{"Connection", "close, Range"}}), Refusal::malformed);
-    EXPECT_EQ(refused_with({{"Connection", "AUTHORIZATION"}}), Refusal::malformed);
+    EXPECT_EQ(refused_with({{"Connection", "close, Range"}}), Refusal::signed_field_dropped);
+    EXPECT_EQ(refused_with({{"Connection", "AUTHORIZATION"}}), Refusal::signed_field_dropped);
 }
 
 // They are no part of a presigned target, but here they would be parameters that nobody signed.

@@ -23,5 +23,14 @@ TEST(Failure, IsDescribedWithItsCause) {
     EXPECT_EQ(describe({Errc::client_gone, Side::client}), "the client closed its connection");
 }
 
+TEST(Failure, IsDescribedWithWhatElseIsKnown) {
+    using boost::system::errc::connection_refused;
+    EXPECT_EQ(
+        describe({Errc::connect_failed, Side::origin, make_error_code(connection_refused)}, "why"),
+        "the connection to the origin failed (Connection refused; why)");
+    EXPECT_EQ(describe({Errc::client_gone, Side::client}, "why"),
+              "the client closed its connection (why)");
+}
+
 }  // namespace
 }  // namespace nikawa

@@ -78,6 +78,30 @@ Task<void> answer_in_chunks(FunctionHandler& handler, ClientExchange& exchange) 
     if (!one || !two) handler.send_failure = two.error();
 }
 
+namespace {
+
+Task<void> read_beside(FunctionHandler& handler, ClientExchange& exchange, loop::Event& ended) {
+    co_await read_body(handler, exchange);
+    ended.notify();
+}
+
+}  // namespace
+
+Task<void> converse(FunctionHandler& handler, ClientExchange& exchange) {
+    loop::Event ended{*handler.loop};
+    handler.loop->spawn(read_beside(handler, exchange, ended));
+    co_await handler.go_on->wait();
+    http::ResponseHead head;
+    head.status = 200;
+    exchange.begin_response(head, http::Chunked{});
+    co_await exchange.flush();
+    co_await handler.go_on->wait();
+    const auto sent = co_await exchange.finish_response(handler.response, {});
+    if (!sent) handler.send_failure = sent.error();
+    exchange.interrupt_receive();
+    co_await ended.wait();
+}
+
 ClientFixture::ClientFixture() {
     handler.answer = answer_ok;
     handler.go_on.emplace(loop.loop());

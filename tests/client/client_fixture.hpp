@@ -29,13 +29,15 @@ public:
     Task<void> refuse(ClientExchange& exchange, const Failure& failure) override;
 
     Answer answer = nullptr;
-    std::vector<std::string> requests;    ///< "GET /path" of each
-    std::vector<Failure> refused;         ///< what refuse() was told
-    std::optional<Failure> body_failure;  ///< of the last request body
-    std::optional<Failure> send_failure;  ///< of the last response
-    std::string body;                     ///< of the last request
-    std::size_t body_pieces = 0;          ///< in which it came
-    std::uint64_t request_bytes = 0;      ///< as the exchange counted them
+    std::vector<std::string> requests;                         ///< "GET /path" of each
+    std::vector<Failure> refused;                              ///< what refuse() was told
+    std::optional<Failure> body_failure;                       ///< of the last request body
+    std::optional<Failure> send_failure;                       ///< of the last response
+    Failure failure_to_tell{Errc::peer_closed, Side::origin};  ///< for answers that break off
+    std::string body;                                          ///< of the last request
+    std::string response;             ///< the body that `converse` answers with
+    std::size_t body_pieces = 0;      ///< in which it came
+    std::uint64_t request_bytes = 0;  ///< as the exchange counted them
     std::uint64_t response_bytes = 0;
     ClientExchange* exchange = nullptr;  ///< while it runs
     std::optional<loop::Event> go_on;    ///< for answers that wait for the test
@@ -60,6 +62,10 @@ Task<void> answer_without_reading(FunctionHandler& handler, ClientExchange& exch
 
 /// Answers 200 with the chunks "one" and "two" and the trailer `Sum: 6`.
 Task<void> answer_in_chunks(FunctionHandler& handler, ClientExchange& exchange);
+
+/// Reads the request body beside a response in chunks: the head at the first `go_on`, at the next
+/// `handler.response` and the end.
+Task<void> converse(FunctionHandler& handler, ClientExchange& exchange);
 
 /// What `answer_ok` looks like on the wire.
 inline constexpr std::string_view ok_response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";

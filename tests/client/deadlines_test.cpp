@@ -67,6 +67,49 @@ TEST_F(ClientDeadlines, EndAWaitForABody) {
     EXPECT_TRUE(client->finished());
 }
 
+TEST_F(ClientDeadlines, DoNotBoundThePausesOfABodyOnceTheResponseHasBegun) {
+    handler.answer = converse;
+    connect().send(post);
+    loop.advance(30s - 1ms);
+    handler.go_on->notify();
+    client->expect_head("HTTP/1.1 200");
+    EXPECT_TRUE(client->finished());
+    loop.advance(3600s);
+    client->send("abcdef");
+    loop.run();
+    loop.advance(3600s);
+    EXPECT_FALSE(handler.body_failure);
+    client->send("ghi");
+    loop.run();
+    EXPECT_EQ(handler.body, "abcdefghi");
+    handler.go_on->notify();
+    client->expect("0\r\n\r\n");
+    EXPECT_TRUE(client->finished());
+}
+
+TEST_F(ClientDeadlines, DoNotCutAClientThatSendsBeforeItReadsItsResponse) {
+    handler.answer = converse;
+    handler.response = std::string(300'000, 'r');
+    connect().send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n");
+    loop.run();
+    handler.go_on->notify();
+    client->expect_head("HTTP/1.1 200");
+    loop.run();
+    handler.go_on->notify();
+    for (int i = 0; i < 10; ++i) {
+        loop.advance(20s - 1ms);
+        client->send("a piece");
+        loop.run();
+    }
+    loop.advance(20s - 1ms);
+    EXPECT_FALSE(handler.send_failure);
+    loop.advance(1ms);
+    ASSERT_TRUE(handler.send_failure);
+    EXPECT_EQ(*handler.send_failure, (Failure{Errc::write_timed_out, Side::client}));
+    EXPECT_TRUE(has_ended());
+    client->expect_reset();
+}
+
 TEST_F(ClientDeadlines, DoNotBoundAnExchangeThatWaitsForItsOrigin) {
     handler.answer = [](FunctionHandler& self, ClientExchange& exchange) -> Task<void> {
         co_await self.go_on->wait();

@@ -31,7 +31,7 @@ Task<void> begin_and_flood(FunctionHandler& handler, ClientExchange& exchange) {
     const std::string much(100'000, 'x');
     const auto sent = co_await exchange.send_body(much);
     if (!sent) handler.send_failure = sent.error();
-    exchange.break_off();
+    exchange.break_off({Errc::peer_closed, Side::origin});
 }
 
 struct HangUp final : net::PeerCloseListener {

@@ -26,7 +26,7 @@ Task<void> echo(FunctionHandler& handler, ClientExchange& exchange) {
         const auto piece = co_await exchange.receive_body();
         if (!piece) {
             handler.body_failure = piece.error();
-            co_return exchange.break_off();
+            co_return exchange.break_off(piece.error());
         }
         if (piece->empty()) break;
         const auto sent = co_await exchange.send_body(*piece);
@@ -251,6 +251,61 @@ TEST_F(H2BodiesTest, ThatDawdleAreGivenUpAndCanBeAnswered) {
     EXPECT_EQ(handler.body_failure, (Failure{Errc::request_body_timed_out, Side::client}));
     pump();
     EXPECT_EQ(peer->response(id).status, "200");
+}
+
+TEST_F(H2BodiesTest, MayPauseOnceTheResponseHasBegun) {
+    handler.answer = converse;
+    connect();
+    const auto id = begin(post("/"));
+    handler.go_on->notify();
+    pump();
+    EXPECT_EQ(peer->response(id).status, "200");
+    send(id, "a", More::yes);
+    loop.advance(3600s);
+    send(id, "b", More::yes);
+    loop.advance(3600s);
+    EXPECT_FALSE(handler.body_failure);
+    send(id, "c", More::no);
+    EXPECT_EQ(handler.body, "abc");
+    handler.go_on->notify();
+    pump();
+    EXPECT_TRUE(peer->response(id).complete);
+}
+
+TEST_F(H2BodiesTest, MayPauseWhereTheResponseBeginsInThePause) {
+    handler.answer = converse;
+    connect();
+    const auto id = begin(post("/"));
+    loop.advance(limits.read_timeout - 1s);
+    handler.go_on->notify();
+    pump();
+    loop.advance(3600s);
+    EXPECT_FALSE(handler.body_failure);
+    send(id, "late", More::no);
+    EXPECT_EQ(handler.body, "late");
+    handler.go_on->notify();
+    pump();
+    EXPECT_TRUE(peer->response(id).complete);
+}
+
+TEST_F(H2BodiesTest, ThatMoveKeepAClientThatDoesNotReadYet) {
+    handler.answer = converse;
+    handler.response = "more than the window";
+    connect(0);
+    const auto id = begin(post("/"));
+    handler.go_on->notify();
+    pump();
+    handler.go_on->notify();
+    for (int i = 0; i < 10; ++i) {
+        loop.advance(limits.write_timeout - 1s);
+        send(id, "a piece", More::yes);
+    }
+    loop.advance(limits.write_timeout - 1s);
+    EXPECT_FALSE(handler.send_failure);
+    loop.advance(1s);
+    pump();
+    EXPECT_EQ(handler.send_failure, (Failure{Errc::write_timed_out, Side::client}));
+    EXPECT_EQ(peer->response(id).reset, NGHTTP2_CANCEL);
 }
 
 TEST_F(H2BodiesTest, AnInterruptedReceiverLosesNothing) {

@@ -1,4 +1,5 @@
 #include "client/h2_fixture.hpp"
+#include "nikawa/http/h2_error.hpp"
 
 namespace nikawa::client {
 namespace {
@@ -64,19 +65,27 @@ TEST_F(H2EndingsTest, ALostConnectionEndsThemAll) {
     }
 }
 
-TEST_F(H2EndingsTest, ABrokenResponseIsReset) {
-    handler.answer = [](FunctionHandler& /*self*/, ClientExchange& exchange) -> Task<void> {
+TEST_F(H2EndingsTest, ABrokenResponseIsResetByACodeThatSaysWhy) {
+    handler.answer = [](FunctionHandler& self, ClientExchange& exchange) -> Task<void> {
         http::ResponseHead head;
         head.status = 200;
         exchange.begin_response(head, http::UntilClose{});
         co_await exchange.send_body("part");
-        exchange.break_off();
+        exchange.break_off(self.failure_to_tell);
     };
-    connect();
-    const auto& got = ask(get("/"));
-    EXPECT_EQ(got.body, "part");
-    EXPECT_FALSE(got.ended);
-    EXPECT_EQ(got.reset, NGHTTP2_INTERNAL_ERROR);
+    const auto cancel = http::h2_error(NGHTTP2_CANCEL);
+    const std::pair<Failure, std::uint32_t> endings[] = {
+        {{Errc::peer_closed, Side::origin}, NGHTTP2_INTERNAL_ERROR},
+        {{Errc::stream_reset, Side::origin, cancel}, NGHTTP2_CANCEL},
+    };
+    for (const auto& [failure, code] : endings) {
+        handler.failure_to_tell = failure;
+        connect();
+        const auto& got = ask(get("/"));
+        EXPECT_EQ(got.body, "part");
+        EXPECT_FALSE(got.ended);
+        EXPECT_EQ(got.reset, code);
+    }
 }
 
 TEST_F(H2EndingsTest, AResponseThatIsNotAsLongAsItSaysIsReset) {
@@ -177,6 +186,30 @@ TEST_F(H2EndingsTest, AClientThatGivesNoWindowIsLeft) {
     EXPECT_EQ(handler.send_failure, (Failure{Errc::write_timed_out, Side::client}));
     EXPECT_EQ(peer->response(id).reset, NGHTTP2_CANCEL);
     EXPECT_FALSE(has_ended());
+}
+
+// An origin may have any number of them, which nobody keeps for a client that takes none.
+TEST_F(H2EndingsTest, InterimHeadsWaitForAClientThatReadsNothing) {
+    handler.answer = [](FunctionHandler& self, ClientExchange& exchange) -> Task<void> {
+        for (; self.body_pieces < 1000; ++self.body_pieces) {
+            http::ResponseHead hints;
+            hints.status = 103;
+            hints.fields.add("Link", std::to_string(self.body_pieces) + std::string(1000, 'x'));
+            const auto sent = co_await exchange.send_interim(hints);
+            if (!sent) self.send_failure = sent.error();
+            if (!sent) co_return;
+        }
+    };
+    connect(1'000'000, {.capacity = 5000});
+    peer->request(get("/"));
+    const auto request = peer->to_send();
+    const Bytes bytes = request;
+    stream->try_write({&bytes, 1});
+    loop.run();
+    EXPECT_LT(handler.body_pieces, 100U);
+    loop.advance(limits.write_timeout);
+    EXPECT_TRUE(has_ended());
+    EXPECT_EQ(handler.send_failure, (Failure{Errc::write_timed_out, Side::client}));
 }
 
 TEST_F(H2EndingsTest, AClientThatReadsNothingIsCutOff) {

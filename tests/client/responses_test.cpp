@@ -77,8 +77,9 @@ TEST_F(ClientResponses, WithoutALengthEndWithTheConnectionOnlyWhereTheyMust) {
     };
     connect()
         .send(get)
-        .expect("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                "1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
+        .expect(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            "1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
         .send("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
         .expect("HTTP/1.1 200 OK\r\n\r\nab")
         .expect_end();
@@ -159,7 +160,7 @@ TEST_F(ClientResponses, BreakOffVisibly) {  // RFC 9112 §8
         head.status = 200;
         exchange.begin_response(head, http::Chunked{});
         co_await exchange.send_body("abc");
-        exchange.break_off();
+        exchange.break_off({Errc::peer_closed, Side::origin});
         EXPECT_TRUE((co_await exchange.send_body("def")).has_error());
     };
     connect()

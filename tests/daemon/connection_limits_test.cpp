@@ -37,6 +37,17 @@ TEST(ConnectionLimits, GiveAPlaceBackWhenItsOwnerEnds) {
     EXPECT_TRUE(limits.take(address("192.0.2.1")));
 }
 
+TEST(ConnectionLimits, TellTheMostThatWereOpenMeanwhile) {
+    ConnectionLimits limits{10, 0};
+    {
+        const auto one = limits.take(address("192.0.2.1"));
+        const auto another = limits.take(address("192.0.2.1"));
+    }
+    const auto left = limits.take(address("192.0.2.1"));
+    EXPECT_EQ(limits.take_most_open(), 2U);
+    EXPECT_EQ(limits.take_most_open(), 1U);
+}
+
 TEST(ConnectionLimits, CountClientsByTheirAddress) {
     struct Row {
         std::string_view one;

@@ -239,7 +239,7 @@ TEST(ParseOptions, NamesTheOptionTheValueAndWhatIsAllowed) {
         {"--access-log-rotate-time=0", a_rotation},
         {"--access-log-rotate-time=59s", a_rotation},
         {"--access-log-format=xml", ": must be one of json, ltsv"},
-        {"--log-level=loud", ": must be one of trace, debug, info, warn, error, critical, off"},
+        {"--log-level=loud", ": must be one of debug, info, warn, error, off"},
         {"--max-head-bytes=1",
          ": must be a size in bytes from 1k to 16m, such as 65536, 64k or 1m"},
         {"--h2-stream-window=4g",

@@ -106,8 +106,8 @@ protected:
             exchange.begin_response(head, http::NoBody{});
             static_cast<void>(co_await exchange.finish_response({}, {}));
         }
-        Task<void> refuse(client::ClientExchange& exchange, const Failure&) override {
-            exchange.break_off();
+        Task<void> refuse(client::ClientExchange& exchange, const Failure& failure) override {
+            exchange.break_off(failure);
             co_return;
         }
     };

@@ -52,7 +52,7 @@ public:
         while (exchange.head().method != "GET") {
             const auto piece = co_await exchange.receive_body();
             if (!piece) {
-                exchange.break_off();
+                exchange.break_off(piece.error());
                 break;
             }
             if (piece->empty()) {

@@ -93,7 +93,7 @@ private:
         }
         http::FieldBlock trailers;
         if (kind_ == Kind::chunked_upload) trailers.add("x-sum", "1");
-        co_await lease_->finish_body(trailers);
+        co_await lease_->finish_body({}, trailers);
         --tasks_;
     }
 

@@ -32,6 +32,10 @@ void require_host(const std::string& host) {
         require(++label_bytes <= 63);
     }
     require(label_bytes > 0);
+    // A number to whoever looks it up is an address as it is written.
+    in_addr number{};
+    const bool is_number = inet_aton(host.c_str(), &number) != 0;
+    require(!is_number || inet_pton(AF_INET, host.c_str(), &number) == 1);
 }
 
 const mapping::HostRules& rules() {
@@ -42,6 +46,17 @@ const mapping::HostRules& rules() {
         .https_for = {hosts("*.s"), hosts("::1")},
         .own_ports = {3000}};
     return all;
+}
+
+/// A tunnel leads to where an absolute target does that nothing is said about.
+void require_the_same_of_a_tunnel(std::string_view host) {
+    const auto origin = mapping::map_host(
+        host, {.https_markers = {}, .http_markers = {}, .own_ports = {}}, HostForm::absolute);
+    const auto tunnel = mapping::host_and_port(host);
+    require(origin.has_value() == tunnel.has_value());
+    if (!tunnel) return;
+    require(origin->host == tunnel->host && origin->port == tunnel->port.value_or(80));
+    require(mapping::check_host(host).has_value());
 }
 
 /// What was found is found again by its own text, and the markers say it of any name.
@@ -68,6 +83,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace nikawa;
     using mapping::HostForm;
     const auto host = fuzz::text(data, size);
+    fuzz::require_the_same_of_a_tunnel(host);
     std::size_t taken = 0;
     for (const auto form : {HostForm::host_field, HostForm::absolute, HostForm::absolute_https}) {
         const auto origin = mapping::map_host(host, fuzz::rules(), form);

@@ -162,6 +162,23 @@ TEST(DecodeChunked, FollowsTheTable) {
     for (const Row& row : rows) EXPECT_EQ(chunked(row.input), row.outcome) << row.input;
 }
 
+TEST(DecodeChunked, TakesASizeThatAnOriginPadded) {
+    const auto of_origin = [](Bytes input) { return decode(Chunked{}, input, {}, Side::origin); };
+    const std::string padded = "5" + std::string(100, ' ') + "\r\nhello\r\n0 \t\r\n\r\n";
+    EXPECT_EQ(of_origin(padded), (Outcome{"hello", padded.size(), "end", ""}));
+    std::string many;  // it is no extension: a message may have any number
+    for (int i = 0; i < 1000; ++i) many.append("1").append(100, ' ').append("\r\nx\r\n");
+    EXPECT_EQ(of_origin(many + "0\r\n\r\n").end, "end");
+    for (const Bytes input : {" 5\r\nhello\r\n",
+                              "5 5\r\nhello\r\n",
+                              "5 \r\r\nhello\r\n",
+                              "5 \nhello\r\n",
+                              "5 x\r\nhello\r\n"}) {
+        EXPECT_EQ(of_origin(input).end, "malformed") << input;
+    }
+    EXPECT_EQ(of_origin("5" + std::string(300, ' ') + "\r\nhello\r\n").end, "malformed");
+}
+
 // RFC 9112 §7.1.1: so many bytes of them in a message, and not one more.
 TEST(DecodeChunked, BoundsTheExtensionsOfAMessage) {
     std::string chunks;

@@ -62,6 +62,40 @@ TEST(AppendRequestHead, WritesWhatCameOverHttp2AsHttp11Does) {
               "POST / HTTP/1.1\r\nHost: a.example\r\nX-Amz-Date: today\r\n\r\n");
 }
 
+// RFC 9110 §8.6: over HTTP/2 the end of the head says what a length says here.
+TEST(AppendRequestHead, SaysThatThereIsNoContentWhereSomeIsMeant) {
+    constexpr std::string_view line = "Content-Length: 0\r\n";
+    const struct {
+        const char* method;
+        Version version;
+        BodyFraming framing;
+        const char* length;  // the client's
+        std::string_view expected;
+    } rows[] = {
+        {"POST", Version::http_2, NoBody{}, nullptr, line},
+        {"PUT", Version::http_2, NoBody{}, nullptr, line},
+        {"PATCH", Version::http_2, NoBody{}, nullptr, line},
+        {"POST", Version::http_2, Sized{0}, "0", line},
+        {"POST", Version::http_2, Chunked{}, nullptr, "Transfer-Encoding: chunked\r\n"},
+        {"GET", Version::http_2, NoBody{}, nullptr, ""},
+        {"HEAD", Version::http_2, NoBody{}, nullptr, ""},
+        {"DELETE", Version::http_2, NoBody{}, nullptr, ""},
+        {"OPTIONS", Version::http_2, NoBody{}, nullptr, ""},
+        {"post", Version::http_2, NoBody{}, nullptr, ""},
+        {"POST", v11, NoBody{}, nullptr, ""},  // it could have said so
+        {"POST", v10, NoBody{}, nullptr, ""},
+    };
+    for (const auto& row : rows) {
+        RequestHead head;
+        head.method = row.method;
+        head.target = "/";
+        head.version = row.version;
+        if (row.length != nullptr) head.fields.add("content-length", row.length);
+        EXPECT_EQ(request(head, row.framing),
+                  std::string{row.method}.append(" / HTTP/1.1\r\n").append(row.expected) + "\r\n");
+    }
+}
+
 // RFC 9113 §8.1: a response may end with its head.
 TEST(AppendResponseHead, SaysALengthThatIsKnownAndWasNotSaid) {
     auto head = ok();

@@ -215,7 +215,7 @@ TEST_F(H1SessionEdgesTest, AFailedWriteDoesNotLoseTheResponseThatIsThere) {
     EXPECT_EQ(*loop.result_of(lease->receive_body()), "o");
     EXPECT_TRUE(loop.result_of(lease->send_body(std::string(100'000, 'x'))));
     EXPECT_TRUE(loop.result_of(lease->send_body("x")));
-    EXPECT_TRUE(loop.result_of(lease->finish_body({})));
+    EXPECT_TRUE(loop.result_of(lease->finish_body({}, {})));
     lease.reset();
     expect_ended();
 }

@@ -166,11 +166,28 @@ TEST_F(H1SessionTest, GivesInterimHeadsOneByOneAndThenTheFinalOne) {
     EXPECT_TRUE(lease->was_last_piece());
 }
 
-TEST_F(H1SessionTest, BearsOnlySoManyInterimHeads) {
+TEST_F(H1SessionTest, BearsOnlySoManyInterimHeadsAtOnce) {
     connect({.head = {}, .interim_heads = 2});
     const std::string interim = "HTTP/1.1 102 Processing\r\n\r\n";
     EXPECT_EQ(exchange(interim + interim + "HTTP/1.1 204 No Content\r\n\r\n").status, 204U);
     EXPECT_EQ(exchange(interim + interim + interim).failure, Errc::malformed);
+}
+
+TEST_F(H1SessionTest, TakesInterimHeadsForHoursAsASignOfLife) {
+    auto lease = get();
+    origin->expect_head("GET");
+    for (int i = 0; i < 3000; ++i) {
+        const auto head = loop.start(lease->receive_head());
+        loop.advance(59s);
+        ASSERT_FALSE(head.done()) << i;
+        origin->send("HTTP/1.1 102 Processing\r\n\r\n");
+        loop.run();
+        ASSERT_TRUE(head.done());
+        ASSERT_TRUE(head.value()) << i;
+    }
+    origin->send("HTTP/1.1 204 No Content\r\n\r\n");
+    loop.run();
+    EXPECT_EQ(reply_of(lease).status, 204U);
 }
 
 TEST_F(H1SessionTest, RefusesAHeadBeyondItsLimit) {

@@ -14,7 +14,7 @@ TEST_F(H1SessionTest, SendsASmallBodyWithItsHeadInOneWrite) {
     auto lease = session->open_stream(timeouts);
     ASSERT_TRUE(lease->send_head(request("POST"), http::Sized{5}));
     ASSERT_TRUE(loop.result_of(lease->send_body("hello")));
-    ASSERT_TRUE(loop.result_of(lease->finish_body({})));
+    ASSERT_TRUE(loop.result_of(lease->finish_body({}, {})));
     EXPECT_EQ(wire->writes(), 1U);
     EXPECT_EQ(origin->received(), "POST / HTTP/1.1\r\nHost: api.example.com\r\n\r\nhello");
 }
@@ -39,7 +39,7 @@ TEST_F(H1SessionTest, SendsChunksAndTrailers) {
     ASSERT_TRUE(loop.result_of(lease->send_body("you")));
     http::FieldBlock trailers;
     trailers.add("X-Sum", "5d41");
-    ASSERT_TRUE(loop.result_of(lease->finish_body(trailers)));
+    ASSERT_TRUE(loop.result_of(lease->finish_body({}, trailers)));
     EXPECT_EQ(origin->received(), "5\r\nhello\r\n3\r\nyou\r\n0\r\nX-Sum: 5d41\r\n\r\n");
 }
 
@@ -55,7 +55,7 @@ TEST_F(H1SessionTest, HoldsTheSenderWhenTheOriginDoesNotRead) {
     loop.run();
     ASSERT_TRUE(sent.done());
     EXPECT_TRUE(sent.value());
-    ASSERT_TRUE(loop.result_of(lease->finish_body({})));
+    ASSERT_TRUE(loop.result_of(lease->finish_body({}, {})));
     EXPECT_TRUE(origin->finished());
     origin->send("HTTP/1.1 204 No Content\r\n\r\n");
     EXPECT_EQ(reply_of(lease).status, 204U);
@@ -73,7 +73,7 @@ TEST_F(H1SessionTest, SendsEverythingInOrderWhateverTheWireTakesAtOnce) {
         ASSERT_TRUE(loop.result_of(lease->send_body("small")));
         ASSERT_TRUE(loop.result_of(lease->send_body(large)));
         ASSERT_TRUE(loop.result_of(lease->send_body("last")));
-        ASSERT_TRUE(loop.result_of(lease->finish_body({})));
+        ASSERT_TRUE(loop.result_of(lease->finish_body({}, {})));
         origin->expect_head("PUT")
             .expect("5\r\nsmall\r\n4e20\r\n" + large + "\r\n4\r\nlast\r\n0\r\n\r\n")
             .send("HTTP/1.1 204 No Content\r\n\r\n");
@@ -86,7 +86,7 @@ TEST_F(H1SessionTest, SendsEverythingInOrderWhateverTheWireTakesAtOnce) {
 TEST_F(H1SessionTest, BreaksARequestThatIsNotAsLongAsAnnounced) {
     auto lease = begin(request("POST"), http::Sized{5});
     ASSERT_TRUE(loop.result_of(lease->send_body("hell")));
-    EXPECT_EQ(loop.result_of(lease->finish_body({})).error().code, Errc::bad_framing);
+    EXPECT_EQ(loop.result_of(lease->finish_body({}, {})).error().code, Errc::bad_framing);
     lease.reset();
     EXPECT_FALSE(is_reusable());
 
@@ -110,9 +110,26 @@ TEST_F(H1SessionTest, LetsTheSenderGoWhenTheAnswerCameEarly) {
     ASSERT_TRUE(reply.done());
     EXPECT_EQ(reply.value(), (Reply{413, "no!", {}}));
     EXPECT_TRUE(loop.result_of(lease->send_body("more")));
-    EXPECT_TRUE(loop.result_of(lease->finish_body({})));
+    EXPECT_TRUE(loop.result_of(lease->finish_body({}, {})));
     lease.reset();
     EXPECT_FALSE(is_reusable()) << "the origin may still wait for the rest";
+}
+
+TEST_F(H1SessionTest, SendsTheLastPieceWithTheEnd) {
+    http::FieldBlock trailers;
+    trailers.add("X-Sum", "1");
+    for (const bool is_sized : {true, false}) {
+        http::BodyFraming framing = http::Chunked{};
+        if (is_sized) framing = http::Sized{5};
+        auto lease = post(framing);
+        ASSERT_TRUE(loop.result_of(lease->finish_body("hello", trailers)));
+        origin->expect_head("POST")
+            .expect(is_sized ? "hello" : "5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n")
+            .send("HTTP/1.1 204 No Content\r\n\r\n");
+        EXPECT_EQ(reply_of(lease).status, 204U);
+        lease.reset();
+        EXPECT_TRUE(is_reusable());
+    }
 }
 
 TEST_F(H1SessionTest, StreamsBothWaysAtOnce) {
@@ -122,7 +139,7 @@ TEST_F(H1SessionTest, StreamsBothWaysAtOnce) {
     ASSERT_TRUE(loop.result_of(lease->send_body("ping")));
     origin->expect("4\r\nping\r\n").send("4\r\npong\r\n");
     loop.run();
-    ASSERT_TRUE(loop.result_of(lease->finish_body({})));
+    ASSERT_TRUE(loop.result_of(lease->finish_body({}, {})));
     origin->expect("0\r\n\r\n").send("0\r\n\r\n");
     loop.run();
     ASSERT_TRUE(reply.done());
@@ -176,7 +193,7 @@ TEST_F(H1SessionTest, GivesUpOnAHeadFromTheEndOfTheRequest) {
     ASSERT_TRUE(loop.result_of(lease->send_body("x")));
     loop.advance(1h);
     ASSERT_TRUE(loop.result_of(lease->send_body("y")));
-    ASSERT_TRUE(loop.result_of(lease->finish_body({})));
+    ASSERT_TRUE(loop.result_of(lease->finish_body({}, {})));
     loop.advance(timeouts.response_head - 1ms);
     EXPECT_FALSE(reply.done());
     loop.advance(1ms);
@@ -207,6 +224,40 @@ TEST_F(H1SessionTest, GivesUpOnABodyThatStandsStill) {
     loop.advance(1ms);
     ASSERT_TRUE(reply.done());
     EXPECT_EQ(reply.value(), (Reply{200, "hellowor", Errc::response_body_timed_out}));
+}
+
+TEST_F(H1SessionTest, WaitsForTheBodyWhileTheRequestMoves) {
+    auto lease = begin(request("POST"), http::Chunked{});
+    origin->expect_head("POST").send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    const auto reply = loop.start(read_reply(*lease));
+    loop.run();
+    for (int i = 0; i < 10; ++i) {
+        loop.advance(timeouts.response_body - 1ms);
+        ASSERT_TRUE(loop.result_of(lease->send_body("piece")));
+    }
+    loop.advance(timeouts.response_body - 1ms);
+    EXPECT_FALSE(reply.done());
+    loop.advance(1ms);
+    ASSERT_TRUE(reply.done());
+    EXPECT_EQ(reply.value(), (Reply{200, "", Errc::response_body_timed_out}));
+}
+
+// It may be our not taking its response that keeps it from taking the request.
+TEST_F(H1SessionTest, IsNotBlamedForARequestThatStandsStillWhileItsHolderIsBusy) {
+    connect({}, 1000);
+    auto lease = begin(request("POST"), http::Sized{100'000});
+    const std::string body(100'000, 'x');
+    const auto sent = loop.start(lease->send_body(body));
+    origin->expect_head("POST").send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello");
+    ASSERT_TRUE(loop.result_of(lease->receive_head()));
+    ASSERT_EQ(*loop.result_of(lease->receive_body()), "hello");
+    loop.advance(24h);
+    EXPECT_FALSE(sent.done());
+    const auto piece = loop.start(lease->receive_body());
+    loop.advance(timeouts.response_body);
+    ASSERT_TRUE(piece.done());
+    EXPECT_EQ(piece.value().error().code, Errc::response_body_timed_out);
+    EXPECT_TRUE(sent.done());
 }
 
 TEST_F(H1SessionTest, DoesNotCountTheTimeThatItsHolderTakes) {

@@ -211,7 +211,7 @@ TEST_F(H2SessionTest, TheResponseIsDueFromTheEndOfTheRequest) {
         loop.advance(50s);
         ASSERT_TRUE(loop.result_of(lease->send_body("piece")));
     }
-    ASSERT_TRUE(loop.result_of(lease->finish_body({})));
+    ASSERT_TRUE(loop.result_of(lease->finish_body({}, {})));
     loop.advance(60s - 1ms);
     EXPECT_FALSE(head.done());
     loop.advance(1ms);
@@ -228,6 +228,40 @@ TEST_F(H2SessionTest, ABodyThatStallsTimesOut) {
     loop.advance(30s);
     ASSERT_TRUE(piece.done());
     EXPECT_EQ(piece.value().error().code, Errc::response_body_timed_out);
+}
+
+TEST_F(H2SessionTest, ABodyMayWaitWhileTheRequestMoves) {
+    connect();
+    auto lease = send(request("POST", "/"), http::Chunked{});
+    origin->send_head(1, {{":status", "200"}}, false);
+    loop.run();
+    ASSERT_EQ(status_of(lease), 200U);
+    const auto piece = loop.start(lease->receive_body());
+    for (int i = 0; i < 10; ++i) {
+        loop.advance(29s);
+        ASSERT_TRUE(loop.result_of(lease->send_body("piece")));
+    }
+    loop.advance(30s - 1ms);
+    EXPECT_FALSE(piece.done());
+    loop.advance(1ms);
+    ASSERT_TRUE(piece.done());
+    EXPECT_EQ(piece.value().error().code, Errc::response_body_timed_out);
+}
+
+TEST_F(H2SessionTest, AWindowIsShutWithImpunityWhileTheHolderIsBusyWithTheResponse) {
+    connect({.window = 0});
+    auto lease = send(request("POST", "/"), http::Sized{10});
+    const auto sent = loop.start(lease->send_body("0123456789"));
+    origin->send_head(1, {{":status", "200"}}, false);
+    loop.run();
+    ASSERT_EQ(status_of(lease), 200U);
+    loop.advance(24h);
+    EXPECT_FALSE(sent.done());
+    const auto piece = loop.start(lease->receive_body());
+    loop.advance(30s);
+    ASSERT_TRUE(piece.done());
+    EXPECT_EQ(piece.value().error().code, Errc::response_body_timed_out);
+    EXPECT_TRUE(sent.done());
 }
 
 TEST_F(H2SessionTest, AWindowThatStaysShutTimesOut) {

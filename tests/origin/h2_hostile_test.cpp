@@ -423,6 +423,34 @@ TEST_F(H2HostileTest, AnUploadThatIsAnsweredInItsMiddleIsReset) {
     }
 }
 
+// What the sender took back when it was let go was a frame's already, which waited for room.
+TEST_F(H2HostileTest, AnUploadThatIsAnsweredWhileThePeerReadsNothingIsReset) {
+    connect();
+    receive(h2::settings({{initial_window_size, 1'000'000}}) + h2::window_update(0, 1'000'000));
+    auto sibling = get("/sibling");
+    auto upload = send(request("POST", "/"), http::Sized{200'000});
+    wire->set_capacity(0);
+    const std::string body(200'000, 'b');
+    const auto sent = loop.start(upload->send_body(body));
+    loop.run();
+    ASSERT_FALSE(sent.done());
+    receive(h2::headers(3, h2::ok, whole_head));
+    ASSERT_TRUE(sent.done());
+    wire->set_capacity(1'000'000);
+    wire->wake();
+    loop.run();
+    EXPECT_EQ(outcome(upload), "200");
+    EXPECT_LT(peer->data_bytes(3), 200'000U);
+    EXPECT_NE(peer->told_reset(3), -1);
+    for (const auto& frame : peer->frames()) {
+        if (frame.type != Type::data) continue;
+        EXPECT_EQ(frame.payload.find_first_not_of('b'), std::string::npos);
+        EXPECT_EQ(frame.flags & h2::end_stream, 0U);
+    }
+    receive(h2::headers(1, h2::ok, whole_head));
+    EXPECT_EQ(outcome(sibling), "200");
+}
+
 TEST_F(H2HostileTest, TrailersThatCannotBeSentAnyMoreAreNotLeftOut) {
     connect();
     receive(h2::settings({{initial_window_size, 10}}));
@@ -431,7 +459,7 @@ TEST_F(H2HostileTest, TrailersThatCannotBeSentAnyMoreAreNotLeftOut) {
     ASSERT_TRUE(loop.result_of(upload->send_body(body)));
     http::FieldBlock trailers;
     trailers.add("x-sum", "1");
-    const auto finished = loop.start(upload->finish_body(trailers));
+    const auto finished = loop.start(upload->finish_body({}, trailers));
     receive(h2::headers(1, h2::ok, whole_head));
     EXPECT_TRUE(finished.done());
     receive(h2::window_update(1, 1000));

@@ -111,24 +111,86 @@ TEST_F(H2SessionTest, EndlessInterimHeadsEndTheStreamAlone) {
     connect();
     auto lease = get("/");
     auto sibling = get("/sibling");
-    for (int i = 0; i < 40; ++i) origin->send_head(1, {{":status", "103"}}, false);
+    for (int i = 0; i < 110; ++i) origin->send_head(1, {{":status", "103"}}, false);
     origin->reply(3, "200", "x");
     loop.run();
-    for (int i = 0; i < 32; ++i) EXPECT_EQ(status_of(lease), 103U);
-    EXPECT_EQ(loop.result_of(lease->receive_head()).error().code, Errc::malformed);
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(status_of(lease), 103U);
+    const auto flooded = loop.result_of(lease->receive_head()).error();
+    EXPECT_EQ(flooded.code, Errc::malformed);
+    EXPECT_EQ(flooded.cause.message(), "a flood of interim responses (1xx) came before it");
     EXPECT_EQ(status_of(sibling), 200U);
+}
+
+// More of them than a head may have bytes, and than a connection may have frames: a sign of life
+// may come for as long as a request takes, and each puts the time off that its response has.
+TEST_F(H2SessionTest, InterimHeadsMayComeForHours) {
+    connect();
+    auto lease = get("/");
+    for (int i = 0; i < 3000; ++i) {
+        origin->send_head(1, {{":status", "102"}}, false);
+        loop.run();
+        ASSERT_EQ(status_of(lease), 102U) << i;
+        const auto head = loop.start(lease->receive_head());
+        loop.advance(59s);
+        ASSERT_FALSE(head.done()) << i;
+        origin->send_head(1, {{":status", "104"}}, false);
+        loop.run();
+        ASSERT_TRUE(head.done());
+        ASSERT_TRUE(head.value()) << i;
+    }
+    origin->reply(1, "200", "x");
+    loop.run();
+    EXPECT_EQ(status_of(lease), 200U);
+}
+
+TEST_F(H2SessionTest, InterimHeadsOfManyStreamsCostTheSessionNothing) {
+    connect();
+    std::vector<StreamLease> leases;
+    for (int i = 0; i < 90; ++i) leases.push_back(get("/"));
+    for (int round = 0; round < 50; ++round) {  // in all 4500 frames at once
+        for (int i = 0; i < 90; ++i) origin->send_head(2 * i + 1, {{":status", "102"}}, false);
+        loop.run();
+        for (auto& lease : leases) ASSERT_EQ(status_of(lease), 102U) << round;
+    }
+    EXPECT_FALSE(session->is_retired());
 }
 
 TEST_F(H2SessionTest, SendsABodyOfKnownSizeWithItsEnd) {
     connect();
     auto lease = send(request("POST", "/"), http::Sized{5});
-    const auto sent = loop.start(lease->send_body("hello"));
-    ASSERT_TRUE(sent.done());
-    EXPECT_TRUE(sent.value());
+    ASSERT_TRUE(loop.result_of(lease->finish_body("hello", {})));
     loop.run();
     EXPECT_EQ(origin->requests().at(1).body, "hello");
     EXPECT_TRUE(origin->requests().at(1).ended);
-    EXPECT_TRUE(loop.result_of(lease->finish_body({})));
+    EXPECT_TRUE(loop.result_of(lease->finish_body({}, {})));
+}
+
+// RFC 9113 §8.1: it is the stream's end that ends a message, and trailers may come before it.
+TEST_F(H2SessionTest, LeavesTheEndOfABodyOfKnownSizeToItsSender) {
+    connect();
+    auto lease = send(request("POST", "/"), http::Sized{5});
+    ASSERT_TRUE(loop.result_of(lease->send_body("hello")));
+    loop.run();
+    EXPECT_EQ(origin->requests().at(1).body, "hello");
+    EXPECT_FALSE(origin->requests().at(1).ended);
+    http::FieldBlock trailers;
+    trailers.add("X-Sum", "1");
+    ASSERT_TRUE(loop.result_of(lease->finish_body({}, trailers)));
+    loop.run();
+    EXPECT_TRUE(origin->requests().at(1).ended);
+    EXPECT_EQ(origin->requests().at(1).trailers, (Fields{{"x-sum", "1"}}));
+}
+
+TEST_F(H2SessionTest, SendsTheLastPieceAndTrailersTogether) {
+    connect();
+    auto lease = send(request("POST", "/"), http::Sized{5});
+    http::FieldBlock trailers;
+    trailers.add("X-Sum", "1");
+    ASSERT_TRUE(loop.result_of(lease->finish_body("hello", trailers)));
+    loop.run();
+    EXPECT_EQ(origin->requests().at(1).body, "hello");
+    EXPECT_TRUE(origin->requests().at(1).ended);
+    EXPECT_EQ(origin->requests().at(1).trailers, (Fields{{"x-sum", "1"}}));
 }
 
 TEST_F(H2SessionTest, SendsTrailers) {
@@ -137,7 +199,7 @@ TEST_F(H2SessionTest, SendsTrailers) {
     http::FieldBlock trailers;
     trailers.add("X-Sum", "1");
     ASSERT_TRUE(loop.result_of(lease->send_body("hello")));
-    ASSERT_TRUE(loop.result_of(lease->finish_body(trailers)));
+    ASSERT_TRUE(loop.result_of(lease->finish_body({}, trailers)));
     loop.run();
     EXPECT_EQ(origin->requests().at(1).trailers, (Fields{{"x-sum", "1"}}));
     EXPECT_TRUE(origin->requests().at(1).ended);
@@ -158,7 +220,9 @@ TEST_F(H2SessionTest, ABodyThatDoesNotKeepToItsLengthIsRefused) {
     connect();
     auto lease = send(request("POST", "/"), http::Sized{5});
     EXPECT_EQ(loop.result_of(lease->send_body("too long")).error().code, Errc::bad_framing);
-    EXPECT_EQ(loop.result_of(lease->finish_body({})).error().code, Errc::bad_framing);
+    EXPECT_EQ(loop.result_of(lease->finish_body("too long", {})).error().code, Errc::bad_framing);
+    EXPECT_EQ(loop.result_of(lease->finish_body("shrt", {})).error().code, Errc::bad_framing);
+    EXPECT_EQ(loop.result_of(lease->finish_body({}, {})).error().code, Errc::bad_framing);
 }
 
 TEST_F(H2SessionTest, CapacityFollowsThePeersLimit) {

@@ -9,6 +9,75 @@ using namespace std::chrono_literals;
 
 using PoolStatusTest = EvergreenPoolTest;
 
+// Each event as a line.
+class Listened final : public PoolListener {
+public:
+    void dialled(const http::Origin& origin,
+                 DialReason reason,
+                 const net::IpAddress& address,
+                 const net::DialTimes& times) noexcept override {
+        note(origin, "dialled", reason);
+        events.back() += " " + address.to_string();
+        connect = times.connect;
+    }
+    void dial_failed(const http::Origin& origin,
+                     DialReason reason,
+                     const net::DialFailure& why,
+                     Duration took) noexcept override {
+        note(origin, "failed", reason);
+        events.back() += " " + describe(why);
+        last = took;
+    }
+    void session_ended(const http::Origin& origin,
+                       DialReason why,
+                       const net::IpAddress& address,
+                       Duration age,
+                       std::size_t exchanges) noexcept override {
+        note(origin, "ended", why);
+        events.back() += " " + address.to_string() + " " + std::to_string(exchanges);
+        last = age;
+    }
+
+    std::vector<std::string> events;
+    Duration connect{};
+    Duration last{};  // what the last event says of time
+
+private:
+    void note(const http::Origin& origin, std::string_view what, DialReason reason) {
+        events.push_back(origin.host + " " + std::string{what} + " " +
+                         std::string{name_of(reason)});
+    }
+};
+
+class PoolListenerTest : public EvergreenPoolTest {
+protected:
+    PoolListenerTest() { limits.listener = &listener; }
+
+    Listened listener;
+};
+
+TEST_F(PoolListenerTest, IsToldWhatBecomesOfSessions) {
+    auto& origin = warm_h1();
+    const auto at = " " + dialer.address.to_string();
+    ASSERT_EQ(listener.events, (std::vector{"api.example.com dialled first_use" + at}));
+    EXPECT_EQ(listener.connect, dialer.times.connect);
+
+    loop.advance(3s);
+    auto acquired = take();
+    exchange(origin, acquired);
+    origin.close();
+    loop.run();
+    EXPECT_EQ(listener.events.at(1), "api.example.com ended origin_closed" + at + " 2");
+    EXPECT_EQ(listener.last, 3s);
+    loop.advance(250ms);
+    dialer.fail({Errc::connect_failed, Side::origin});
+    EXPECT_EQ(
+        listener.events.at(2),
+        "api.example.com failed origin_closed " + describe({Errc::connect_failed, Side::origin}));
+    EXPECT_EQ(listener.last, 250ms);
+    EXPECT_EQ(listener.events.size(), 3U);
+}
+
 TEST_F(PoolStatusTest, CountsWhatHappened) {
     auto& origin = warm_h1();
     loop.advance(1s);

@@ -18,43 +18,61 @@ Result<http::Origin> target_of(std::string_view target,
 }
 
 TEST(ConnectTarget, IsAHostAndAPortAndNothingElse) {  // RFC 9112 §3.2.3
+    using mapping::HostFault;
+    const auto none = mapping::bad_host;
+    const Failure incomplete{Errc::bad_head, Side::client, refused(TunnelRefusal::target).cause};
+    const std::string long_label(64, 'a');
     const struct {
-        const char* target;
-        const char* host;  // nullptr: refused
+        std::string target;
+        const char* host;
         int port;
+        std::optional<Failure> failure = {};
     } rows[] = {
         {"a.example:443", "a.example", 443},
         {"A.Example.:8443", "a.example", 8443},
         {"192.0.2.1:443", "192.0.2.1", 443},
         {"[2001:DB8::1]:443", "2001:db8::1", 443},
-        {"a.example", nullptr, 0},
-        {"a.example:", nullptr, 0},
-        {"a.example:0", nullptr, 0},
-        {"a.example:65536", nullptr, 0},
-        {"a.example:+443", nullptr, 0},
-        {"a.example:443/", nullptr, 0},
-        {"a.example:443:443", nullptr, 0},
-        {"user@a.example:443", nullptr, 0},
-        {"http://a.example:443", nullptr, 0},
-        {"2001:db8::1:443", nullptr, 0},
-        {"[2001:db8::1]", nullptr, 0},
-        {"[2001:db8::1]443", nullptr, 0},
-        {":443", nullptr, 0},
-        {"a.example,b.example:443", nullptr, 0},
-        {"/", nullptr, 0},
-        {"*", nullptr, 0},
-        {"", nullptr, 0},
+        {"[2001:db8:0:0::1]:443", "2001:db8::1", 443},
+        {"a.example", "", 0, incomplete},
+        {"a.example:", "", 0, incomplete},
+        {"[2001:db8::1]", "", 0, incomplete},
+        {"/", "", 0, incomplete},
+        {"*", "", 0, incomplete},
+        {"", "", 0, incomplete},
+        {"a.example:0", "", 0, none(HostFault::port)},
+        {"a.example:65536", "", 0, none(HostFault::port)},
+        {"a.example:+443", "", 0, none(HostFault::port)},
+        {"a.example:443:443", "", 0, none(HostFault::port)},
+        {"2001:db8::1:443", "", 0, none(HostFault::port)},
+        {"a.example:443/", "", 0, none(HostFault::url)},
+        {"http://a.example:443", "", 0, none(HostFault::url)},
+        {"user@a.example:443", "", 0, none(HostFault::userinfo)},
+        {":443", "", 0, none(HostFault::empty)},
+        {"a.example,b.example:443", "", 0, none(HostFault::odd_byte)},
+        {"a%2eexample:443", "", 0, none(HostFault::odd_byte)},
+        {"a.example..:443", "", 0, none(HostFault::empty_label)},
+        {"a..example:443", "", 0, none(HostFault::empty_label)},
+        {".a.example:443", "", 0, none(HostFault::empty_label)},
+        {".:443", "", 0, none(HostFault::empty_label)},
+        {"..:443", "", 0, none(HostFault::empty_label)},
+        {long_label + ":443", "", 0, none(HostFault::too_long)},
+        {"127.1:443", "", 0, none(HostFault::ipv4_address)},
+        {"[2001:db8::1]443", "", 0, none(HostFault::ipv6_address)},
+        {"[::::]:443", "", 0, none(HostFault::ipv6_address)},
+        {"[a.example]:443", "", 0, none(HostFault::ipv6_address)},
+        {"[192.0.2.1]:443", "", 0, none(HostFault::ipv6_address)},
+        {"[fe80::1%25eth0]:443", "", 0, none(HostFault::ipv6_address)},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.target);
         const auto got = target_of(row.target);
-        ASSERT_EQ(got.has_value(), row.host != nullptr);
+        ASSERT_EQ(got.has_value(), !row.failure);
         if (got) {
-            EXPECT_EQ(got->scheme, http::Scheme::http);
-            EXPECT_EQ(got->host, row.host);
-            EXPECT_EQ(got->port, row.port);
+            EXPECT_EQ(
+                *got,
+                (http::Origin{http::Scheme::http, row.host, static_cast<std::uint16_t>(row.port)}));
         } else {
-            EXPECT_EQ(got.error().code, Errc::bad_head);
+            EXPECT_EQ(got.error(), *row.failure) << describe(got.error());
         }
     }
 }

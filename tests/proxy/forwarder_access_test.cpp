@@ -62,7 +62,7 @@ TEST_F(ForwarderAccessTest, RefusesALiteralAddressWithoutADial) {
                       HasSubstr("(169.254.169.254 is a cloud's metadata address, never reached) "
                                 "[http://169.254.169.254]")));
     EXPECT_THAT(answer(client, "127.0.0.1.ccnproxy"),
-                HasSubstr("(loopback is reached only with --allow-target)"));
+                HasSubstr("(loopback is reached only with --allow-target loopback)"));
     EXPECT_EQ(dialer.waiting(), 0U);
 }
 
@@ -94,14 +94,20 @@ TEST_F(ForwarderAccessTest, AnswersTheFirstRequestOfADeniedClientAndEndsItsConne
     ASSERT_TRUE(client.finished());
     EXPECT_THAT(std::string{client.last_head()},
                 AllOf(HasSubstr("\r\nConnection: close\r\n"),
-                      HasSubstr("error=http_request_denied; details=\"this client may not use")));
+                      HasSubstr("error=http_request_denied; details=\"this client may not use this "
+                                "proxy (192.0.2.7 is not in --allow-client)\"")));
     const std::string body{client.received()};
-    EXPECT_THAT(body, HasSubstr("403 Forbidden: this client may not use this proxy.\n"));
+    EXPECT_THAT(body,
+                HasSubstr("403 Forbidden: this client may not use this proxy "
+                          "(192.0.2.7 is not in --allow-client).\n"));
     EXPECT_THAT(body, HasSubstr("--allow-client"));
     client.expect(body).expect_end();
     EXPECT_TRUE(client.finished());
     EXPECT_EQ(dialer.waiting(), 0U);
-    EXPECT_THAT(log_lines(), ElementsAre(AllOf(HasSubstr("/first"), HasSubstr("client_denied"))));
+    EXPECT_THAT(log_lines(),
+                ElementsAre(AllOf(HasSubstr("/first"),
+                                  HasSubstr("client_denied"),
+                                  HasSubstr("(192.0.2.7 is not in --allow-client)\""))));
 }
 
 TEST_F(ForwarderAccessTest, TellsADeniedClientNoMoreOfARequestThatCannotBeRead) {

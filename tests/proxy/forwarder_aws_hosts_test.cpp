@@ -92,6 +92,98 @@ TEST_F(ForwarderAwsHostsTest, SignsNothingForAnotherOriginThanTheSignedHostMeans
     EXPECT_TRUE(dialer.dialled().empty());
 }
 
+// As of a URL that somebody presigned for the true Host, who knows nothing of us.
+TEST_F(ForwarderAwsHostsTest, PassesWhatWasSignedForTheTrueHostAsItIs) {
+    AwsRequest presigned{.query = test::presigned_query("s3"), .host = std::string{true_host}};
+    const auto target =
+        presigned.path + "?" + presigned.query + "&X-Amz-Signature=" + aws_signature(presigned);
+    auto& origin = dialer.connect_h1();
+    auto& client = connect();
+    client.send(request("GET " + target));
+    origin.expect("GET " + target + " HTTP/1.1\r\nHost: api.example.com\r\n")
+        .expect(marks)
+        .expect("\r\n")
+        .send(response("200 OK", ""));
+    client.expect_head("HTTP/1.1 200 OK");
+    EXPECT_TRUE(client.finished());
+}
+
+TEST_F(ForwarderAwsHostsTest, VerifiesEachChunkOfWhatWasSignedForTheTrueHostToo) {
+    const auto data = repeated("0123456789abcdef", 8192);
+    auto upload = chunked_upload(true_host, 2 * data.size());
+    auto signature = aws_signature(upload);
+    auto chunks = test::signed_chunks(signature, {data, data, ""});
+    const auto head = request(
+        "PUT /bucket/key",
+        "Content-Length: " + std::to_string(chunks.size()) + "\r\n" + signed_fields(upload));
+    auto& origin = dialer.connect_h1();
+    origin.expect_head("PUT /bucket/key ").expect(chunks).send(response("200 OK", "")).close();
+    connect().send(head + chunks).expect_head("HTTP/1.1 200 OK");
+    EXPECT_TRUE(origin.finished());
+    EXPECT_THAT(std::string{origin.last_head()}, HasSubstr(signed_fields(upload)));
+
+    chunks[chunks.size() - 1000] = '?';
+    auto& other = dialer.connect_h1();
+    auto& client = connect();
+    client.send(head + chunks);
+    other.expect_head("PUT /bucket/key ").expect(chunks.substr(0, chunks.find("\r\n", 200) + 2));
+    client.expect_head("HTTP/1.1 403 Forbidden");
+    EXPECT_THAT(client.received(), HasSubstr("<Code>SignatureDoesNotMatch</Code>"));
+}
+
+TEST_F(ForwarderAwsHostsTest, RefusesWhatWasSignedForTheTrueHostByAnotherSecret) {
+    keys.known->secret_access_key = "another";
+    auto& client = connect();
+    client.send(request("GET /bucket/key", signed_fields(get(true_host))))
+        .expect_head("HTTP/1.1 403 Forbidden");
+    EXPECT_TRUE(client.finished());
+    EXPECT_THAT(client.received(),
+                testing::AllOf(HasSubstr("<Code>SignatureDoesNotMatch</Code>"),
+                               HasSubstr("for this Host or for the true one")));
+    EXPECT_TRUE(dialer.dialled().empty());
+}
+
+TEST_F(ForwarderAwsHostsTest, TakesAHostThatWasSignedWithoutItsPort) {
+    settings.host_rules.own_ports = {3000};
+    settings.host_rules.https_for = {http::HostPattern::parse("*.example.com").value()};
+    const struct {
+        std::string_view target, sent, signed_host;
+    } cases[] = {
+        {"", "api.example.com.ccnproxy-https:3000", "api.example.com.ccnproxy-https"},
+        {"", "api.example.com.ccnproxy-https:443", "api.example.com.ccnproxy-https"},
+        {"", "api.example.com:3000", "api.example.com"},
+        {"http://api.example.com.ccnproxy-https:3000",
+         "api.example.com.ccnproxy-https:3000",
+         "api.example.com.ccnproxy-https"},
+    };
+    for (const auto& [target, sent, signed_host] : cases) {
+        SCOPED_TRACE(sent);
+        auto& origin = dialer.connect_h1();
+        auto& client = connect();
+        client.send("GET " + std::string{target} + "/bucket/key HTTP/1.1\r\nHost: " +
+                    std::string{sent} + "\r\n" + signed_fields(get(signed_host)) + "\r\n");
+        origin.expect_head("GET /bucket/key HTTP/1.1\r\nHost: api.example.com\r\n")
+            .send(response("200 OK", ""))
+            .close();
+        client.expect_head("HTTP/1.1 200 OK");
+        EXPECT_TRUE(client.finished());
+        EXPECT_THAT(std::string{origin.last_head()}, HasSubstr(signed_fields(get(true_host))));
+    }
+}
+
+// Else whoever hears a signed request could have it signed for another port.
+TEST_F(ForwarderAwsHostsTest, TakesNoHostWithoutAPortThatMeansAnotherOrigin) {
+    settings.host_rules.own_ports = {3000};
+    auto& client = connect();
+    client
+        .send("GET /bucket/key HTTP/1.1\r\nHost: api.example.com.ccnproxy-https:9000\r\n" +
+              signed_fields(get(suffixed)) + "\r\n")
+        .expect_head("HTTP/1.1 403 Forbidden");
+    EXPECT_TRUE(client.finished());
+    EXPECT_THAT(client.received(), HasSubstr("<Code>SignatureDoesNotMatch</Code>"));
+    EXPECT_TRUE(dialer.dialled().empty());
+}
+
 TEST_F(ForwarderAwsHostsTest, LeavesARequestAloneWhoseHostStays) {
     settings.host_rules.https_for = {http::HostPattern::parse("*.example.com").value()};
     keys.known.reset();

@@ -258,6 +258,72 @@ TEST_F(ForwarderAwsTest, RefusesAKeyItDoesNotKnowBeforeItAsksForTheBody) {
                 AllOf(HasSubstr("\"status\":403,"), HasSubstr("\"error\":\"signature_refused\"")));
 }
 
+// Where there is no body, as for HEAD, the log alone can tell.
+TEST_F(ForwarderAwsTest, LogsWhichKeyItRefused) {
+    keys.known->access_key_id = "another";
+    auto head = get(suffixed);
+    head.method = "HEAD";
+    auto& client = connect();
+    client.send(request("HEAD /bucket/key", signed_fields(head)));
+    client.expect_head("HTTP/1.1 403 Forbidden");
+    EXPECT_TRUE(client.finished());
+    EXPECT_THAT(
+        log_lines().at(0),
+        AllOf(HasSubstr("\"error_detail\":\"the request's AWS signature was not accepted ("),
+              HasSubstr("; access key " + std::string{test::aws_key} + ")\"")));
+}
+
+// The body, too, of which the signature covers the hash.
+TEST_F(ForwarderAwsTest, RefusesWhatItsHeadTellsBeforeItAsksForTheBody) {
+    auto late = query_request(suffixed, "{}");
+    late.fields = {{"x-amz-date", "19700101T010000Z"}};
+    auto strange = query_request(suffixed, "{}");
+    strange.fields.emplace_back("x-amz-security-token", "another");
+    const struct {
+        AwsRequest request;
+        std::string_view code;
+    } cases[] = {{late, "<Code>RequestExpired</Code>"},
+                 {strange, "<Code>InvalidClientTokenId</Code>"}};
+    for (const auto& [call, code] : cases) {
+        auto& client = connect();
+        client.send(request("POST /", "Expect: 100-continue\r\n" + sized(2) + signed_fields(call)))
+            .expect_head("HTTP/1.1 403 Forbidden");
+        EXPECT_THAT(client.received(), HasSubstr(code));
+    }
+}
+
+TEST_F(ForwarderAwsTest, NamesTheFieldThatIsNotSigned) {
+    auto& client = connect();
+    client.send(request("GET /bucket/key", signed_fields(get(suffixed)) + "X-Amz-Acl: private\r\n"))
+        .expect_head("HTTP/1.1 403 Forbidden");
+    EXPECT_THAT(client.received(),
+                AllOf(HasSubstr("<Code>AccessDenied</Code>"), HasSubstr("field X-Amz-Acl")));
+    EXPECT_THAT(log_lines().at(0), HasSubstr("field X-Amz-Acl"));
+}
+
+// No file could hold that key.
+TEST_F(ForwarderAwsTest, TellsAClientOfS3ExpressThatNoSettingKnowsTheKeyOfItsSession) {
+    keys.known.reset();
+    const std::string host = "b--use1-az4--x-s3.s3express-use1-az4.us-east-1.example.com";
+    auto call = get(host + ".ccnproxy-https");
+    call.service = "s3express";
+    call.fields.emplace_back("x-amz-s3session-token", "t");
+    const auto head = "GET /bucket/key HTTP/1.1\r\nHost: " + call.host + "\r\n";
+    auto& client = connect();
+    client.send(head + signed_fields(call) + "\r\n").expect_head("HTTP/1.1 403 Forbidden");
+    EXPECT_TRUE(client.finished());
+    EXPECT_THAT(client.received(),
+                AllOf(HasSubstr("<Code>InvalidAccessKeyId</Code>"),
+                      HasSubstr("--https-for"),
+                      Not(HasSubstr("--aws-credentials"))));
+
+    auto& other = connect();
+    other.send(head + "Authorization: AWS4-HMAC-SHA256 nonsense\r\n\r\n")
+        .expect_head("HTTP/1.1 400 Bad Request");
+    EXPECT_TRUE(other.finished());
+    EXPECT_THAT(other.received(), HasSubstr("<Error><Code>AuthorizationHeaderMalformed</Code>"));
+}
+
 TEST_F(ForwarderAwsTest, AsksAgainForAKeyThatItDoesNotKnowOrThatHasExpired) {
     const auto key = keys.known;
     for (const bool is_known : {false, true}) {

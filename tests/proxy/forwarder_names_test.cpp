@@ -93,6 +93,69 @@ TEST_F(ForwarderNamesTest, LetsTheFixedOriginWinInAnyForm) {
     EXPECT_EQ(dialer.dialled(), (std::vector{*settings.fixed_origin}));
 }
 
+// Who forgets --https-for, or misspells it, sees but a port 80 that is closed.
+TEST_F(ForwarderNamesTest, SaysWhatAPlainOriginMayBeForWantOfWhenItCannotBeReached) {
+    const std::string hint = "plain http, for no --https-for covers it";
+    const auto far_off =
+        boost::system::errc::make_error_code(boost::system::errc::network_unreachable);
+    const struct {
+        std::string target;
+        std::string host;
+        Failure failure;
+        bool is_told;
+    } rows[] = {
+        {"http://Sqs.test:80/", "x", {Errc::connect_failed, Side::origin, far_off}, true},
+        {"http://sqs.test./", "x", {Errc::connect_timed_out, Side::origin}, true},
+        {"http://sqs.test/", "x", {Errc::resolve_failed, Side::origin}, false},
+        {"http://sqs.test:8000/", "x", {Errc::connect_failed, Side::origin}, false},
+        {"https://sqs.test/", "x", {Errc::connect_failed, Side::origin}, false},
+        {"http://sqs.test.ccnproxy/", "x", {Errc::connect_failed, Side::origin}, false},
+        {"http://old.test/", "x", {Errc::connect_failed, Side::origin}, false},
+        {"/", "sqs.test.ccnproxy", {Errc::connect_failed, Side::origin}, false},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.target + " " + row.host);
+        dialer.fail(row.failure);
+        auto& client = connect();
+        client.send("GET " + row.target + " HTTP/1.1\r\nHost: " + row.host + "\r\n\r\n");
+        const std::string answer{client.received()};
+        EXPECT_THAT(answer, HasSubstr(describe(row.failure, row.is_told ? hint : "")));
+        EXPECT_EQ(answer.find("--https-for") != answer.npos, row.is_told) << answer;
+        EXPECT_EQ(answer.find("\nIf https is meant") != answer.npos, row.is_told) << answer;
+        loop.advance(3min);  // the failure is forgotten
+    }
+    EXPECT_THAT(log_lines().front(), HasSubstr("(Network is unreachable; " + hint + ")\""));
+}
+
+TEST_F(ForwarderNamesTest, SaysSoWhileThePlainOriginIsOutAndWhenItsPortIsRefused) {
+    const std::string request = "GET http://sqs.test/ HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (int i = 0; i < 4; ++i) {
+        if (i < 3) dialer.fail({Errc::connect_failed, Side::origin});
+        auto& client = connect();
+        client.send(request);
+        EXPECT_THAT(client.received(), HasSubstr("(plain http, for no --https-for covers it)"));
+        EXPECT_THAT(client.received(), StartsWith(i < 3 ? "HTTP/1.1 502 " : "HTTP/1.1 503 "));
+    }
+    const access::TargetRules rules{{.deny = {"no.test"}, .ports = {"443"}},
+                                    [](const net::IpAddress&) { return false; }};
+    settings.targets = &rules;
+    auto& client = connect();
+    client.send(request);
+    EXPECT_THAT(client.received(),
+                HasSubstr("(port 80 is not in --allow-port; plain http, for no --https-for"));
+    auto& another = connect();
+    another.send("GET http://no.test/ HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(another.received(), HasSubstr("(--deny-target no.test)"));
+}
+
+TEST_F(ForwarderNamesTest, SaysNothingOfRulesWhereTheOriginIsFixed) {
+    settings.fixed_origin = http::Origin{plain, "origin.example", 80};
+    dialer.fail({Errc::connect_failed, Side::origin});
+    auto& client = connect();
+    client.send("GET http://sqs.test/ HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(client.received(), HasSubstr("the connection to the origin failed ["));
+}
+
 TEST_F(ForwarderNamesTest, LogsTheHostAsTheClientNamedIt) {
     dialer.connect_h1().expect_head("GET /a ").send(response("200 OK", "one"));
     dialer.connect_h1().expect_head("GET /b ").send(response("200 OK", "two"));

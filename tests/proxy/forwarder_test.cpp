@@ -234,12 +234,24 @@ TEST_F(ForwarderTest, KeepsTheRequestIdThatConnectionLists) {
 }
 
 TEST_F(ForwarderTest, AnswersLoopDetectedToARequestThatCameBack) {
-    for (const auto* field : {"Via: 1.0 other, 1.1 nikawa\r\n", "X-Chocon-Ver: 0.5\r\n"}) {
+    const struct {
+        const char* field;
+        const char* why;
+        const char* advice;
+    } rows[] = {{"Via: 1.0 other, 1.1 nikawa\r\n",
+                 "(our own name is in its Via)",
+                 "\nCheck what the origin's name resolves to.\n"},
+                {"X-Chocon-Ver: 0.5\r\n",
+                 "(X-Chocon-Ver is in it: a chocon has passed it on)",
+                 "\nSend it here without a chocon in front.\n"}};
+    for (const auto& row : rows) {
         auto& client = connect();
-        client.send(request("GET /", field));
+        client.send(request("GET /", row.field));
         EXPECT_THAT(client.received(),
                     AllOf(StartsWith("HTTP/1.1 508 Loop Detected\r\n"),
-                          HasSubstr("Proxy-Status: nikawa; error=proxy_loop_detected;")));
+                          HasSubstr("Proxy-Status: nikawa; error=proxy_loop_detected;"),
+                          HasSubstr(row.why),
+                          HasSubstr(row.advice)));
     }
     EXPECT_TRUE(dialer.dialled().empty());
 }

@@ -70,13 +70,16 @@ TEST_F(ForwarderTunnelTest, RefusesTunnelsAndSaysWhy) {
          "marker label"},
         {"CONNECT a.example HTTP/1.1\r\nHost: a.example\r\n\r\n", "400 Bad Request", "malformed"},
         {"CONNECT /a HTTP/1.1\r\nHost: a.example\r\n\r\n", "400 Bad Request", "malformed"},
-        {"CONNECT a.example:443 HTTP/1.1\r\nHost: a b\r\n\r\n", "400 Bad Request", "Host"},
+        {"CONNECT a.example:443 HTTP/1.1\r\nHost: a b\r\n\r\n", "400 Bad Request", "[Host: a"},
+        {"CONNECT a.example..:443 HTTP/1.1\r\nHost: a b\r\n\r\n",
+         "400 Bad Request",
+         "[Host: a.example..:443]"},
         {"CONNECT a.example:443 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi",
          "400 Bad Request",
          "has no body"},
         {"CONNECT a.example:443 HTTP/1.1\r\nHost: a\r\nVia: 1.1 nikawa\r\n\r\n",
          "508 Loop Detected",
-         "came back"},
+         "go round in a loop"},
     };
     for (const auto& row : rows) {
         auto& client = connect();
@@ -87,6 +90,14 @@ TEST_F(ForwarderTunnelTest, RefusesTunnelsAndSaysWhy) {
                           HasSubstr("\r\nConnection: close\r\n")))
             << row.request;
     }
+    EXPECT_TRUE(dialer.dialled().empty());
+}
+
+TEST_F(ForwarderTunnelTest, ShowsATargetThatNamesNoneToClientsWithoutHost) {
+    auto& client = connect();
+    client.send("CONNECT a.example..:443 HTTP/1.0\r\n\r\n");
+    EXPECT_THAT(client.received(),
+                AllOf(StartsWith("HTTP/1.1 400 "), HasSubstr("[Host: a.example..:443]")));
     EXPECT_TRUE(dialer.dialled().empty());
 }
 

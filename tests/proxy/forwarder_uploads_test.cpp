@@ -197,5 +197,38 @@ TEST_F(ForwarderUploadsTest, AnswersRequestTimeoutWhenTheBodyStopsComing) {
     EXPECT_EQ(origin.requests().at(1).reset_with, 8);
 }
 
+// Not --read-timeout nor --proxy-read-timeout ends what moves, be it one way.
+TEST_F(ForwarderUploadsTest, LastsBesideItsResponseForAsLongAsEitherMoves) {
+    client_limits.read_timeout = 10s;
+    auto& origin = dialer.connect_h1();
+    auto& client = connect();
+    client.send(request("PUT /", chunked) + "3\r\none\r\n");
+    origin.expect_head("PUT /").expect("3\r\none\r\n");
+    EXPECT_TRUE(origin.finished());
+    origin.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    client.expect_head("HTTP/1.1 200 OK");
+    for (int i = 0; i < 5; ++i) {
+        loop.advance(29s);
+        origin.send("5\r\nevent\r\n");
+        client.expect("5\r\nevent\r\n");
+        EXPECT_TRUE(client.finished());
+    }
+    for (int i = 0; i < 5; ++i) {
+        loop.advance(29s);
+        client.send("3\r\ntwo\r\n");
+        origin.expect("3\r\ntwo\r\n");
+        EXPECT_TRUE(origin.finished());
+    }
+    client.expect_end();
+    loop.advance(30s - 1ms);
+    EXPECT_FALSE(client.finished());
+    loop.advance(1ms);
+    EXPECT_TRUE(client.finished());
+    EXPECT_THAT(
+        log_lines(),
+        testing::ElementsAre(testing::AllOf(HasSubstr(R"("status":200)"),
+                                            HasSubstr(R"("error":"response_body_timed_out")"))));
+}
+
 }  // namespace
 }  // namespace nikawa::proxy

@@ -101,6 +101,27 @@ TEST(OwnAnswer, NamesTheOriginAndTheCause) {
                     ->starts_with("nikawa-1; error=connection_refused; details="));
 }
 
+TEST(OwnAnswer, SaysWhatElseIsKnownAndAdvisesByIt) {
+    const auto answer = own_answer({Errc::connect_timed_out, Side::origin},
+                                   "http://o",
+                                   "",
+                                   "v",
+                                   {.more = "port 80", .advice = "Open the port."});
+    EXPECT_EQ(answer.body,
+              "504 Gateway Timeout: the origin did not accept a connection in time (port 80) "
+              "[http://o].\nOpen the port.\n");
+    EXPECT_EQ(answer.head.fields.find("Proxy-Status"),
+              "v; error=connection_timeout; details=\"the origin did not accept a connection in "
+              "time (port 80)\"");
+}
+
+// --ca-file would take the trust in all public origins away.
+TEST(OwnAnswer, AdvisesToTrustAnIssuerForItsOriginsAlone) {
+    const auto answer = own_answer({Errc::tls_certificate_rejected, Side::origin}, "", "", "v");
+    EXPECT_NE(answer.body.find("ca-file in a section [origin ...]"), std::string::npos);
+    EXPECT_EQ(answer.body.find("--ca-file"), std::string::npos);
+}
+
 TEST(OwnAnswer, TellsAClientThatItMayComeBack) {
     const auto answer = own_answer({Errc::pool_full, Side::self}, "https://o", "id", "v");
     EXPECT_EQ(answer.head.status, 503U);
@@ -128,11 +149,11 @@ TEST(OwnAnswer, SaysSinceWhenAndWhyAnOriginIsOut) {
                                   .lasting = row.lasting,
                                   .next_attempt_in = row.next_attempt_in};
         const Failure failure{Errc::origin_failing, Side::origin};
-        const auto answer = own_answer(failure, "https://o", "id", "v", &outage);
+        const auto answer = own_answer(failure, "https://o", "id", "v", {.outage = &outage});
         std::string reason = "no connection to the origin can be made at present";
         reason.append(row.since).append(describe(outage.last));
         reason.append(row.next);
-        EXPECT_EQ(reason_of(failure, &outage), reason);
+        EXPECT_EQ(reason_of(failure, {.outage = &outage}), reason);
         EXPECT_TRUE(
             answer.body.starts_with("503 Service Unavailable: " + reason + " [https://o].\n"))
             << answer.body;

@@ -8,6 +8,7 @@ import json
 import socket
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import boto3
@@ -25,8 +26,10 @@ def resolve_to(port):
     socket.getaddrinfo = resolve
 
 
-def fetch(method, url, data):
-    """What a client without any key gets by a presigned URL."""
+def fetch(method, url, data, suffix):
+    """What a client without any key gets by a presigned URL, to whose name it adds a suffix."""
+    parts = urllib.parse.urlsplit(url)
+    url = parts._replace(netloc=f"{parts.hostname}{suffix}:{parts.port}").geturl()
     request = urllib.request.Request(url, data and data.encode("latin-1"), method=method)
     with urllib.request.urlopen(request) as response:
         return response.read().decode("latin-1")
@@ -41,7 +44,8 @@ def call(asked):
     arguments = asked.get("arguments", {})
     if asked["call"] == "presigned":
         url = client.generate_presigned_url(**arguments)
-        return fetch("PUT" if asked.get("data") else "GET", url, asked.get("data"))
+        return fetch("PUT" if asked.get("data") else "GET", url, asked.get("data"),
+                     asked["suffix"])
     if "Body" in arguments:
         arguments["Body"] = arguments["Body"].encode("latin-1")
     got = getattr(client, asked["call"])(**arguments)

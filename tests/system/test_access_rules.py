@@ -149,14 +149,58 @@ class AccessRules(SystemTest):
         self.assertEqual(self.ask(allowed, "here6.test").status, 403)
 
     def test_no_other_spelling_of_an_address_leads_there(self):
-        """They are names to us, and no name server knows them."""
+        """They are neither names nor addresses to us, whatever a name server makes of them."""
         nikawa = self.serve()
         for host in ("2130706433", "0x7f000001", "0x7f.1", "127.1", "0177.0.0.1", "017700000001",
-                     "127.0.0.1.", "2852039166", "0xa9fea9fe", "169.254.43518", "0"):
+                     "127.0.0.1.", "2852039166", "0xa9fea9fe", "169.254.43518", "0", "10.9.2305",
+                     "012.011.011.01"):
             with self.subTest(host=host):
-                reply = self.ask(nikawa, host)
-                self.assertIn(reply.status, (400, 403, 502), reply)
+                self.names.addresses[host] = [INSIDE]
+                self.assertEqual(self.ask(nikawa, host).status, 400)
         self.assertEqual(self.origin.reached_at, [])
+
+    def test_no_other_spelling_of_a_name_passes_a_rule(self):
+        self.names.addresses |= {name: [INSIDE] for name in (
+            "secret.test", "db.internal.test", "open.test", "a.open.test")}
+        nikawa = self.serve("--deny-target", "secret.test,*.internal.test", "--connect-port",
+                            "1-65535")
+        ways = {
+            "suffix": "GET / HTTP/1.1\r\nHost: {suffixed}:{port}\r\n",
+            "absolute form": "GET http://{name}:{port}/ HTTP/1.1\r\nHost: open.test\r\n",
+            "its suffix": "GET http://{suffixed}:{port}/ HTTP/1.1\r\nHost: open.test\r\n",
+            "upgrade": "GET / HTTP/1.1\r\nHost: {suffixed}:{port}\r\nUpgrade: websocket\r\n"
+                       "Connection: Upgrade\r\n",
+            "CONNECT": "CONNECT {name}:{port} HTTP/1.1\r\nHost: open.test\r\n\r\n"
+                       "GET / HTTP/1.1\r\n",
+        }
+        spellings = [change(name) for name in ("secret.test", "db.internal.test") for change in (
+            str, str.upper, "{}.".format, "{}..".format, "{}...".format, ".{}".format,
+            "{}.%00".format, "{}%2e".format, "{}\xe3\x80\x82".format, "[{}]".format,
+            "{},open.test".format, "open.test@{}".format, "{}#.open.test".format,
+            "{}:{{port}}@open.test".format, lambda name: name.replace(".", ".."),
+            lambda name: name.replace(".", "%2e"), lambda name: "%" + name.encode().hex("%"))]
+        for way, request in ways.items():
+            for spelling in spellings:
+                with self.subTest(way=way, spelling=spelling), RawClient(nikawa) as client:
+                    dot = "" if spelling.endswith(".") else "."
+                    text = request.replace("{name}", spelling).replace(
+                        "{suffixed}", spelling + dot + "ccnproxy")
+                    text = text.replace("{port}", str(self.origin.port))
+                    client.send(text + "Connection: close\r\n\r\n")
+                    answer = client.receive_to_the_end().decode()
+                    self.assertRegex(answer, "^HTTP/1.1 (400|403) ")
+        for spelling in ("secret.test", "SECRET.test.", "secret.test..", "%73ecret.test"):
+            with self.subTest(way=":authority", spelling=spelling):
+                dot = "" if spelling.endswith(".") else "."
+                reply = curl(nikawa, nikawa.url, "--http2-prior-knowledge", "-H",
+                             f"Host: {spelling}{dot}ccnproxy:{self.origin.port}")
+                self.assertIn(reply.status, (400, 403), reply)
+        self.assertEqual(self.origin.reached_at, [])
+        for way, request in ways.items():  # what is asked so is served
+            with self.subTest(way=way), RawClient(nikawa) as client:
+                client.send(request.format(name="A.open.test.", suffixed="A.open.test.ccnproxy.",
+                                           port=self.origin.port) + "Connection: close\r\n\r\n")
+                self.assertTrue(client.receive_to_the_end().endswith(b"reached"))
 
     def test_a_name_that_moves_is_judged_again(self):
         nikawa = self.serve()
@@ -229,9 +273,9 @@ class AccessRules(SystemTest):
     def test_only_the_names_that_are_given_are_allowed(self):
         self.names.addresses["other.test"] = [INSIDE]
         nikawa = self.serve("--allow-target", "inside.test", OTHER_INSIDE)
-        for host in ("other.test", INSIDE):
-            self.assert_refused(self.ask(nikawa, host), "not among the names of --allow-target",
-                                "http_request_denied")
+        for host, rule in (("other.test", "not among the names of --allow-target"),
+                           (INSIDE, "not in a network of --allow-target")):
+            self.assert_refused(self.ask(nikawa, host), rule, "http_request_denied")
         self.assert_reached(self.ask(nikawa, "INSIDE.test"))
         self.assert_reached(self.ask(nikawa, OTHER_INSIDE), OTHER_INSIDE)
 
@@ -254,19 +298,25 @@ class AccessRules(SystemTest):
         with self.serve("--warm", f"http://metadata.test:{self.origin.port}",
                         f"http://inside.test:{self.origin.port}", "--keep-warm", "1h") as nikawa:
             wait_until(lambda: INSIDE in self.origin.reached_at, "the one that may be warm")
-            line = next(line for line in nikawa.stderr.all() if "warm:" in line)
-            self.assertIn("1 of 2 origins", line)
+            lines = [line for line in nikawa.stderr.all() if "warm:" in line]
+            self.assertEqual(len(lines), 2, lines)
+            self.assertIn(f"[warning] warm: http://metadata.test:{self.origin.port}: ", lines[0])
+            self.assertIn("never reached", lines[0])
+            self.assertIn("1 of 2 origins", lines[1])
         self.assertEqual(set(self.origin.reached_at), {INSIDE})
 
     def test_a_client_from_outside_is_refused(self):
         nikawa = self.serve("--listen", "0.0.0.0")
         outside = ("--interface", CLIENT_FROM_OUTSIDE)
         reply = self.ask(nikawa, "inside.test", *outside)
-        self.assert_refused(reply, "this client may not use this proxy", "http_request_denied")
+        rule = f"({CLIENT_FROM_OUTSIDE} is not in --allow-client)"
+        self.assert_refused(reply, "this client may not use this proxy " + rule,
+                            "http_request_denied")
         self.assertEqual(reply.field("Connection"), ["close"])
         (record,) = nikawa.access_log()
         self.assertEqual((record["remote_addr"], record["status"], record["error"]),
                          (CLIENT_FROM_OUTSIDE, 403, "client_denied"))
+        self.assertIn(rule, record["error_detail"])
         pages = curl(nikawa, "http://statistics.test/.api/stats", *outside)
         self.assertEqual(pages.status, 403, pages)
         self.assert_reached(self.ask(nikawa, "inside.test"))

@@ -60,9 +60,9 @@ class Boto:
             text=True, env=clean_environment(AWS_EC2_METADATA_DISABLED="true"))
 
     def __call__(self, nikawa, service, call, endpoint, key=KEY, config=None, data=None,
-                 **arguments):
+                 suffix="", **arguments):
         asked = {"port": nikawa.port, "service": service, "call": call, "endpoint": endpoint, "key": key,
-                 "config": config or {}, "data": data, "arguments": arguments}
+                 "config": config or {}, "data": data, "suffix": suffix, "arguments": arguments}
         print(json.dumps(asked), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         if not line:
@@ -220,6 +220,28 @@ class AwsTest(SystemTest):
             self.assertEqual(got, {"result": "" if data else "by URL"})
         self.assertNotIn("X-Amz", "\n".join(nikawa.stderr.all()))
 
+    def test_a_url_presigned_for_the_true_name_works_under_a_suffix(self):
+        _, boto = self.start_with_key()
+        config = {"signature_version": "s3v4", "s3": {"addressing_style": "path"}}
+        true_url = self.service.url(S3, suffix="")
+        self.put_and_get(boto, self.service.url(S3), config=config)
+        arguments = {"config": config, "suffix": ".ccnproxy-https", "ClientMethod": "get_object",
+                     "Params": {"Bucket": "bucket", "Key": "a key/&=+~é"}}
+        self.assertEqual(boto("s3", "presigned", true_url, **arguments), {"result": "some bytes"})
+        got = boto("s3", "presigned", true_url, key=(KEY[0], "guessed"), **arguments)
+        self.assertEqual(got["status"], 403)
+        self.assertIn("SignatureDoesNotMatch", got["error"])
+
+    def test_a_request_is_refused_by_its_head_before_its_body_is_asked_for(self):
+        nikawa, _ = self.start_with_key()
+        head = (f"POST / HTTP/1.1\r\nHost: sts.eu-west-1.aws.test.ccnproxy-https\r\n"
+                "X-Amz-Date: 20130524T000000Z\r\nExpect: 100-continue\r\nContent-Length: 9\r\n"
+                f"Authorization: AWS4-HMAC-SHA256 Credential={KEY[0]}/20130524/eu-west-1/sts/"
+                f"aws4_request, SignedHeaders=host;x-amz-date, Signature={'0' * 64}\r\n\r\n")
+        with RawClient(nikawa) as client:
+            answer = client.send(head).receive_until(b"\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 403 "), answer)
+
     def test_chunks_are_signed_anew(self):
         nikawa, boto = self.start_with_key()
         chunks = [os.urandom(65536), os.urandom(65536), b"the rest"]
@@ -294,7 +316,8 @@ class AwsTest(SystemTest):
         text = profile("default", KEY)
         for content, mode, said in ((text, 0o644, "chmod 600"), (text, 0o640, "chmod 600"),
                                     ("[default\n", 0o600, "line 1"),
-                                    ("[default]\n", 0o600, "holds no profile")):
+                                    ("[default]\n", 0o600, "holds no profile"),
+                                    (text + profile("b", (KEY[0], "s")), 0o600, "line 6")):
             path = self.credentials(content, mode)
             for check in ((), ("--check",)):
                 done = run_nikawa("--port", 0, "--aws-credentials", path, *check)

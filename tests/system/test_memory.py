@@ -1,14 +1,23 @@
 """Clients that do not read: they hold their origin, not our memory, and nobody else."""
 
 import json
+import pathlib
+import resource
+import sys
 import time
+import unittest
+import urllib.parse
 
 from harness import IS_SANITIZED, PATIENCE, RawClient, SystemTest, curl, sha256, wait_until
 from origins import Nginx, ScriptedOrigin
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent.parent / "bench"))
+import h2c  # noqa: E402
+
 MIB = 1 << 20
 # The kernel's buffers on both sides of us may grow to some 20 MiB; ours are far below that.
 BOUND = 64 * MIB
+CROWD = 1500
 
 
 class SlowReaders(SystemTest):
@@ -107,6 +116,21 @@ class SlowReaders(SystemTest):
     @staticmethod
     def stats(nikawa):
         return json.loads(curl(nikawa, f"http://127.0.0.1:{nikawa.port}/.api/stats").body)
+
+    @unittest.skipIf(IS_SANITIZED, "a sanitizer's allocator keeps what is freed")
+    def test_what_a_crowd_of_clients_took_is_given_back(self):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        nikawa = self.start()
+        host = urllib.parse.urlsplit(self.nginx.url("h2.test", "/hello")).netloc
+        before = nikawa.resident_bytes()
+        crowd = [h2c.exchange(nikawa.port, host, "/hello") for _ in range(CROWD)]
+        with_crowd = nikawa.resident_bytes() - before
+        self.assertGreater(with_crowd, CROWD * 10_000)
+        for client in crowd:
+            client.close()
+        wait_until(lambda: nikawa.resident_bytes() - before < with_crowd / 2,
+                   "memory to be given back")
 
     def test_a_client_that_pauses_gets_everything_in_the_end(self):
         nikawa = self.start()

@@ -114,7 +114,7 @@ REFUSED = [
         "a b.{host}", "{name}.ccnproxy-https :{port}", "{host},{host}", "{host}, evil.test",
         "%61{host}", "{name}%2eccnproxy-https:{port}", "{name}%00.ccnproxy-https:{port}", "http://{host}",
         "{name}.ccnproxy-https:0", "{name}.ccnproxy-https:65536", "{name}.ccnproxy-https:-1",
-        "{name}.ccnproxy-https:abc", "{name}.ccnproxy-https:", "{name}.ccnproxy-https:+{port}",
+        "{name}.ccnproxy-https:abc", "{name}.ccnproxy-https::", "{name}.ccnproxy-https:+{port}",
         "{name}.ccnproxy-https:{port}:{port}", "{name}.ccnproxy-https:0x1bb", "{name}\\.ccnproxy-https:{port}",
         ".{host}", "a..{host}", "\xc3\xbc.{host}", "[::1]:{port}", "{name}:{port}")),
     # RFC 9112 §3.2.2: absolute-form

@@ -64,6 +64,14 @@ class State(SystemTest):
         self.assertEqual(self.warm_line(nikawa)[:2], (2, 2))
         self.assert_first_request_is_warm(nikawa, "h1.test")
 
+    def test_the_log_for_debugging_has_each_connection_to_an_origin(self):
+        url = "https://" + self.nginx.authority("h1.test")
+        with self.start("--warm", url, "--log-level", "debug") as nikawa:
+            self.assert_first_request_is_warm(nikawa, "h1.test")
+        lines = [line for line in nikawa.stderr.all() if "[debug]" in line]
+        self.assertRegex(lines[0], rf"{url}: connected to 127\.\d+\.\d+\.\d+ for at_start; name ")
+        self.assertRegex(lines[-1], rf"{url}: connection to .* ended for let_go after .*: 1$")
+
     def test_what_is_remembered_survives_many_restarts_without_use(self):
         self.start_and_end("h2.test")
         before = self.origins()

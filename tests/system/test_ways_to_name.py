@@ -90,6 +90,33 @@ class WaysToName(SystemTest):
                             "Connection: close\r\n\r\n")
                 self.assertTrue(client.receive_to_the_end().endswith(b"hello from h2.test"))
 
+    def test_an_empty_port_is_none(self):  # RFC 3986, 3.2.3
+        nikawa = self.serve(*HTTPS_FOR)
+        for target, host in (("http://h2.test:/hello", "h2.test:"), ("/hello", "h2.test:"),
+                             ("https://h2.test:/hello", "x:"), ("/hello", "h2.test.ccnproxy-ssl:")):
+            with self.subTest(target=target, host=host), RawClient(nikawa, PROXY) as client:
+                client.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n"
+                            "Connection: close\r\n\r\n")
+                self.assertTrue(client.receive_to_the_end().endswith(b"hello from h2.test"))
+        self.assertEqual({record["origin"] for record in nikawa.access_log(4)},
+                         {"https://h2.test"})
+
+    def test_an_absolute_target_that_names_none_is_told_why(self):
+        nikawa = self.serve()
+        for target, words, shown in (
+                ("http://u:p@h2.test/", "a user's name or password", "[Host: h2.test]"),
+                ("http://h2..test/", "a dot too many", "[Host: h2..test]"),
+                ("http://h2.test:x/", "the port is none", "[Host: h2.test:x]"),
+                ("http://h2.test/#a", "has a fragment", "Send a valid")):
+            with self.subTest(target=target), RawClient(nikawa, PROXY) as client:
+                client.send(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n")
+                answer = client.receive_to_the_end().decode()
+                self.assertTrue(answer.startswith("HTTP/1.1 400 "), answer)
+                self.assertIn(words, answer)
+                self.assertIn(shown, answer)
+        self.assertEqual([record["host"] for record in nikawa.access_log(4)],
+                         ["h2.test", "h2..test", "h2.test:x", "x"])
+
     def test_a_plain_host_that_is_covered_is_an_origin(self):
         self.serve(*HTTPS_FOR)
         self.assert_reached(self.ask("http://h2.test/hello"), "h2.test")

@@ -43,7 +43,8 @@ struct CredentialsProblem {
 
 /// All profiles of a file in the AWS shared credentials format: sections `[name]` with
 /// aws_access_key_id, aws_secret_access_key and aws_session_token; other settings are passed over,
-/// and profiles that hold no key, too. A file without any key is a problem.
+/// and profiles that hold no key, too. A file without any key is a problem, and one with two
+/// secrets or tokens for a key.
 std::variant<Credentials, CredentialsProblem> parse_credentials_file(std::string_view text);
 
 /// The credential in the answer of a metadata endpoint of EC2 or ECS (JSON: AccessKeyId,

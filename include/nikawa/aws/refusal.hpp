@@ -12,11 +12,17 @@ namespace nikawa::aws {
 
 /// Why a signed request is not passed on.
 enum class Refusal : std::uint8_t {
-    unknown_key = 1,     ///< its secret was not given to us
-    malformed,           ///< Authorization, or a field of the signature, cannot be read
+    unknown_key = 1,  ///< its secret was not given to us
+    session_key,      ///< as unknown_key, and of a session of S3 Express: no setting helps
+    malformed,        ///< Authorization cannot be read
+    repeated_authorization,
+    malformed_date,          ///< X-Amz-Date or Date, or neither is there
+    malformed_payload_hash,  ///< X-Amz-Content-Sha256
+    repeated_token,          ///< X-Amz-Security-Token
+    signed_field_dropped,    ///< Connection names a signed field
     malformed_query,     ///< the signature's parameters in the query cannot be read, or contradict
     unsupported,         ///< an algorithm of SigV4 that cannot be made anew (ECDSA, events)
-    host_not_signed,     ///< host, or a field that must be, is not among SignedHeaders
+    field_not_signed,    ///< of field_that_must_be_signed()
     wrong_scope,         ///< the scope's date is not the request's, or it ends wrong
     too_skewed,          ///< the time of the request is more than 15 minutes from ours
     not_yet_valid,       ///< a presigned request from the future

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,22 +50,38 @@ struct RequestSignature {
 /// Errors: signature_refused. The target is in origin-form.
 Result<std::optional<RequestSignature>> find_signature(const http::RequestHead& head);
 
+/// Whether the head alone tells that the request is to be refused, whatever its signature: by the
+/// time, the scope, the token, and by what is not signed. `head` is as the client sent it. Errors:
+/// signature_refused.
+Result<void> check_circumstances(const http::RequestHead& head,
+                                 const RequestSignature& signature,
+                                 const Credential& credential,
+                                 WallTime now);
+
+/// The first field of the request that is not among SignedHeaders and must be, empty if there is
+/// none: Host, and with S3 each whose name begins with x-amz-. A view into `head`, or a constant.
+std::string_view field_that_must_be_signed(const http::RequestHead& head,
+                                           const RequestSignature& signature);
+
 /// By which secret, and by which of the ways that clients have to write a path, a signature was
 /// found right; what is needed to sign the same request again.
 class Signer {
 public:
-    /// Verifies: `head` is as the client sent it, Host too, its target in origin-form. `body_hash`
-    /// (hexadecimal SHA-256) is used for Payload::body alone. Compares in constant time. Errors:
-    /// signature_refused.
+    /// Verifies, circumstances too: `head` is as the client sent it, Host too, its target in
+    /// origin-form. `body_hash` (hexadecimal SHA-256) is used for Payload::body alone. Instead of
+    /// the Host that was sent one of `other_hosts` may have been signed: all must mean the origin
+    /// that the request goes to. Compares in constant time. Errors: signature_refused.
     static Result<Signer> verify(const http::RequestHead& head,
                                  const RequestSignature& signature,
                                  const Credential& credential,
                                  std::string_view body_hash,
-                                 WallTime now);
+                                 WallTime now,
+                                 std::span<const std::string> other_hosts = {});
 
     /// Signs `head`, as it goes to the origin, and puts the signature in place of the old one; of
     /// SignedHeaders those that the head still has, but for what is for one connection only (TE,
-    /// RFC 9110 §7.6.1). Gives the signature: 64 hexadecimal digits.
+    /// RFC 9110 §7.6.1). What was signed for the Host of `head` already stays as it is. Gives the
+    /// signature: 64 hexadecimal digits.
     std::string sign(http::RequestHead& head) const;
 
     /// The signatures of a chunk and of the trailer behind `previous` (the signature of the request

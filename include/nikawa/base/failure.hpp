@@ -75,8 +75,8 @@ struct Failure {
 /// The name of a code as it stands in the access log: "connect_timed_out".
 std::string_view name_of(Errc code);
 
-/// The failure in words for an operator or a client: "the origin refused the connection
-/// (Connection refused)". Holds nothing of the request.
-std::string describe(const Failure& failure);
+/// The failure in words for an operator or a client: "the connection to the origin failed
+/// (Connection refused)". Holds nothing of the request but `more`, which stands behind the cause.
+std::string describe(const Failure& failure, std::string_view more = {});
 
 }  // namespace nikawa

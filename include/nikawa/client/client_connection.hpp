@@ -18,7 +18,7 @@ struct ClientLimits {
     std::uint64_t body_bytes = 0;  ///< of a request; 0 is no limit. Beyond it: 413
     Duration head_timeout{};       ///< from the first byte of a head to its end
     Duration idle_timeout{};       ///< between two requests on a connection
-    Duration read_timeout{};       ///< until the next bytes of a request body
+    Duration read_timeout{};       ///< until the next bytes of a request body, or the response
     Duration write_timeout{};      ///< until the client takes the next bytes of a response
     /// Longest lingering close (RFC 9112 §9.6): until the client has sent what it still sends.
     Duration linger = std::chrono::seconds{30};

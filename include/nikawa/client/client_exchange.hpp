@@ -36,10 +36,15 @@ public:
     [[nodiscard]] virtual TimePoint started_at() const = 0;
 
     /// The next piece of the request body, valid until the next call; empty at the end. A client
-    /// that expects it is first told 100 Continue (RFC 9110 §10.1.1).
+    /// that expects it is first told 100 Continue (RFC 9110 §10.1.1). It may pause for as long as
+    /// it likes once the response has begun: that may be what it listens to.
     /// Errors: client_gone, request_body_timed_out, bad_framing, abandoned after
     /// `interrupt_receive()`.
     virtual Task<Result<Bytes>> receive_body() = 0;
+
+    /// Whether the piece given last ends the body, as far as is known without waiting. Over HTTP/2
+    /// it is the stream that ends it, and trailers may follow a body of known size, too.
+    [[nodiscard]] virtual bool was_last_piece() const = 0;
 
     /// Tells a client that waits for it to go on and send the body: before a stream is waited for,
     /// which may take a dial. `receive_body()` does it otherwise.
@@ -52,6 +57,7 @@ public:
     virtual http::FieldBlock& request_trailers() = 0;
 
     /// Sends an interim response (1xx) at once; nothing to a client of HTTP/1.0 (RFC 9110 §15.2).
+    /// Suspends while the client takes nothing: an origin may have any number of them.
     virtual Task<Result<void>> send_interim(const http::ResponseHead& head) = 0;
 
     /// Begins the final response. The head leaves with the first piece of the body, with the end,
@@ -66,6 +72,7 @@ public:
     virtual Task<Result<void>> flush() = 0;
 
     /// Suspends until the socket, or the window of the client's stream, has taken all of `bytes`.
+    /// Errors: client_gone, write_timed_out, for which time runs from the last byte either way.
     virtual Task<Result<void>> send_body(Bytes bytes) = 0;
 
     /// The same for the last piece (may be empty): `bytes`, the end of the message and `trailers`.
@@ -91,9 +98,10 @@ public:
         co_return Failure{Errc::tunnel_refused, Side::client};
     }
 
-    /// The response cannot be completed: the connection is cut, over HTTP/2 the stream reset, so
-    /// that the client sees a broken transfer and never a complete one (RFC 9112 §8).
-    virtual void break_off() noexcept = 0;
+    /// The response cannot be completed: the connection is cut, over HTTP/2 the stream reset with a
+    /// code that says why, so that the client sees a broken transfer and never a complete one
+    /// (RFC 9112 §8).
+    virtual void break_off(const Failure& why) noexcept = 0;
 
     /// Asks to be told when the client is gone while nobody receives; nullptr ends it. One that has
     /// only ended its side after the request is not gone.

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 
-#include "nikawa/base/time.hpp"
+#include "nikawa/base/allowance.hpp"
 
 namespace nikawa::http {
 
@@ -11,7 +10,7 @@ namespace nikawa::http {
 /// goes forward (a request to an origin, an answer to a client, body bytes in either direction)
 /// earns some. Floods of PING,
 /// SETTINGS, empty DATA, RST_STREAM and the like end when it is used up (RFC 9113 §10.5).
-class FrameAllowance {
+class FrameAllowance final : public Allowance {
 public:
     /// What a connection begins with, and has at most: no honest peer comes near.
     static constexpr std::size_t most = 1000;
@@ -26,25 +25,7 @@ public:
     /// The allowance that time gives, so that a connection may live as long as it likes.
     static constexpr Duration time_of_frame = std::chrono::milliseconds{20};
 
-    explicit constexpr FrameAllowance(TimePoint now) : since_(now) {}
-
-    constexpr void earn(std::size_t frames) { left_ = std::min(left_ + frames, most); }
-
-    /// A frame came. Whether it was allowed.
-    constexpr bool spend(TimePoint now) {
-        if (left_ == 0) {
-            const auto frames = (now - since_) / time_of_frame;
-            since_ += frames * time_of_frame;
-            earn(static_cast<std::size_t>(std::min<std::int64_t>(frames, most)));
-        }
-        if (left_ == 0) return false;
-        --left_;
-        return true;
-    }
-
-private:
-    std::size_t left_ = most;
-    TimePoint since_;  // when time has given what it owes
+    explicit constexpr FrameAllowance(TimePoint now) : Allowance(most, time_of_frame, now) {}
 };
 
 }  // namespace nikawa::http

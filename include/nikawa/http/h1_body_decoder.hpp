@@ -38,8 +38,10 @@ public:
     /// Reads on, to the end of the next piece of data and of the framing after it. When `taken` is
     /// 0 and the end is not reached, more input is needed: call again with these bytes and those
     /// that followed. Never takes bytes beyond the body's end.
-    /// Errors: bad_framing or malformed; chunk extensions of more than 256 bytes in a chunk or 16
-    /// KiB in a message are refused (RFC 9112 §7.1.1).
+    /// A chunk's size that is padded with blanks passes in a response alone: an origin's slip,
+    /// where a client's could be read in two ways. Errors: bad_framing or malformed; chunk
+    /// extensions of more than 256 bytes in a chunk or 16 KiB in a message are refused (RFC 9112
+    /// §7.1.1).
     Result<Step> decode(Bytes input);
 
     /// The peer has closed. Fine for a body that lasts until then.

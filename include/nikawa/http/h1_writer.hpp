@@ -10,8 +10,9 @@
 namespace nikawa::http {
 
 /// Appends an HTTP/1.1 request head. The fields stand as they are; `Transfer-Encoding: chunked` is
-/// added when that is the framing (a Content-Length is the caller's, among the fields). Names that
-/// came over HTTP/2 are written in Canonical-Case, and TE is left out.
+/// added when that is the framing (a Content-Length is the caller's, among the fields). Of what
+/// came over HTTP/2 names are written in Canonical-Case, and a method that means content gets
+/// `Content-Length: 0` when it has none (RFC 9110 §8.6). TE is left out.
 void append_request_head(std::string& out, const RequestHead& head, const BodyFraming& framing);
 
 /// What a response head says about the connection it is sent on (RFC 9112 §9.3).

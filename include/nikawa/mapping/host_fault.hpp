@@ -21,6 +21,7 @@ enum class HostFault : std::uint8_t {
     too_long,            ///< a label over 63 bytes, or a name over 253 (RFC 1035 §2.3.4)
     odd_byte,            ///< one that no host name has
     ipv6_address,        ///< what is in brackets is none
+    ipv4_address,        ///< a name that ends in a number, and no address: "127.1", "0x7f.0.0.1"
 };
 
 /// bad_host of the side client.

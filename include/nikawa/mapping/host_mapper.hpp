@@ -53,8 +53,9 @@ struct HostRules {
 /// named, unless that says nothing: the default one of the form, or in a Host field one of
 /// `own_ports`, which names us. The scheme's default port is meant then.
 ///
-/// A trailing dot and any letter case are accepted; an IPv6 address, which has no markers, is put
-/// into its shortest form (RFC 5952).
+/// A trailing dot and any letter case are accepted, and a colon without a port is none; an IPv6
+/// address, which has no markers, is put into its shortest form (RFC 5952). An IPv4 address is four
+/// decimal numbers: other names that end in a number are refused.
 /// Errors: bad_host (side client) for what cannot be an origin or means none in this form; its
 /// cause is a `HostFault`.
 Result<http::Origin> map_host(std::string_view host, const HostRules& rules, HostForm form);
@@ -62,7 +63,19 @@ Result<http::Origin> map_host(std::string_view host, const HostRules& rules, Hos
 /// The first label of a host or a pattern that is a marker; empty if none is. Points into `host`.
 std::string_view marker_in(std::string_view host, const HostRules& rules);
 
-/// The bad_host of a host that is none, whatever the rules.
-Failure malformed_host(std::string_view host);
+/// Whether `host` is one, with or without a port, whatever the rules: nothing that another parser
+/// could read as something else, so no userinfo, no white space, no list (RFC 9110 §4.2.4).
+/// Errors: bad_host, as of `map_host()`.
+Result<void> check_host(std::string_view host);
+
+/// What an authority says by itself.
+struct HostAndPort {
+    std::string host;  ///< as in an `Origin`
+    std::optional<std::uint16_t> port;
+};
+
+/// The host and the port of the target of a CONNECT, which no rule changes. Errors: bad_host, as of
+/// `map_host()`.
+Result<HostAndPort> host_and_port(std::string_view authority);
 
 }  // namespace nikawa::mapping

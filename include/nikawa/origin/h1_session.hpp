@@ -13,7 +13,7 @@ namespace nikawa::origin {
 /// What an HTTP/1.1 session bears from its origin.
 struct H1SessionLimits {
     http::HeadLimits head;                ///< of a response head, and of a trailer section
-    std::size_t interim_heads = 32;       ///< 1xx responses before the final one
+    std::size_t interim_heads = 100;      ///< 1xx responses at once; more of them by 50 in a second
     std::size_t drain_bytes = 64 * 1024;  ///< unread rest that is read to keep the connection
     Duration drain_time = std::chrono::seconds{1};  ///< how long that may take
 };

@@ -22,9 +22,9 @@ struct H2Limits {
     std::size_t max_streams = 1000;        ///< at once, whatever the peer allows
     std::size_t head_bytes = 64 * 1024;    ///< of a response's heads or its trailers, decoded
     std::size_t fields = 256;              ///< the same
-    std::size_t interim_heads = 32;        ///< 1xx responses before the final one
-    Duration write_timeout{};     ///< until the origin takes the next bytes; zero: no limit
-    std::string unindexed_field;  ///< a request field that never repeats: kept out of HPACK
+    std::size_t interim_heads = 100;  ///< 1xx responses at once; more of them by 50 in a second
+    Duration write_timeout{};         ///< until the origin takes the next bytes; zero: no limit
+    std::string unindexed_field;      ///< a request field that never repeats: kept out of HPACK
 };
 
 /// Our end of an HTTP/2 connection (RFC 9113); the only place that knows nghttp2.

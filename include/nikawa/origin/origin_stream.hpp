@@ -42,8 +42,10 @@ public:
     /// Errors: those of `receive_head()`, write_timed_out.
     virtual Task<Result<void>> send_body(Bytes bytes) = 0;
 
-    /// Ends the request body.
-    virtual Task<Result<void>> finish_body(const http::FieldBlock& trailers) = 0;
+    /// The same for the last piece (may be empty): `bytes`, the end of the body and `trailers`,
+    /// which over HTTP/1.1 follow no body of known size (RFC 9112 §7.1.2). Over HTTP/2 a body ends
+    /// by this alone, whatever its size.
+    virtual Task<Result<void>> finish_body(Bytes bytes, const http::FieldBlock& trailers) = 0;
 
     /// The next response head: interim ones (1xx) first, each by a call of its own, then the final
     /// one; a 101, which only a request with an Upgrade may bring, is final. It lives in the stream

@@ -14,6 +14,7 @@
 #include "nikawa/pool/dials_wanted.hpp"
 #include "nikawa/pool/origin_facts.hpp"
 #include "nikawa/pool/origin_status.hpp"
+#include "nikawa/pool/pool_listener.hpp"
 #include "nikawa/pool/retry_budget.hpp"
 #include "nikawa/pool/upkeep.hpp"
 
@@ -33,6 +34,8 @@ struct PoolLimits {
 
     /// Asked before dials that nobody waits for; outlives the pools. nullptr: there are enough.
     net::DescriptorReserve* descriptors = nullptr;
+
+    PoolListener* listener = nullptr;  ///< outlives the pools; nullptr: nobody is told
 };
 
 /// Whether a request may reach the origin twice: only such a one is sent before the origin has

@@ -19,8 +19,17 @@ struct OwnAnswer {
 /// a client that is gone.
 unsigned status_of(const Failure& failure);
 
+/// What is known of a failure beside itself.
+struct Circumstances {
+    const pool::Outage* outage = nullptr;  ///< if any: why the origin could not be asked
+    std::string more = {};                 ///< in words, to stand behind the cause
+    std::string_view advice = {};          ///< what helps, where that is not as always
+
+    [[nodiscard]] bool has_any() const { return outage != nullptr || !more.empty(); }
+};
+
 /// The failure in words; with an outage since when, why, and when the next attempt is made.
-std::string reason_of(const Failure& failure, const pool::Outage* outage);
+std::string reason_of(const Failure& failure, const Circumstances& known);
 
 /// A Host that names no origin, as it can be shown to who sent it: "Host: api.example.com". What is
 /// not visible ASCII is escaped, a user's name and password are left out, and so is the end of a
@@ -28,12 +37,11 @@ std::string reason_of(const Failure& failure, const pool::Outage* outage);
 std::string shown_host(std::string_view host);
 
 /// The answer to a request that failed. `subject` is the origin, "https://api.example.com", or the
-/// `shown_host()` that names none, or empty; `via_name` is who speaks in Proxy-Status. `outage`, if
-/// any, is why the origin could not be asked.
+/// `shown_host()` that names none, or empty; `via_name` is who speaks in Proxy-Status.
 OwnAnswer own_answer(const Failure& failure,
                      std::string_view subject,
                      std::string_view request_id,
                      std::string_view via_name,
-                     const pool::Outage* outage = nullptr);
+                     const Circumstances& known = {});
 
 }  // namespace nikawa::proxy

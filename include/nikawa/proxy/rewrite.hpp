@@ -15,15 +15,12 @@ struct Identity {
     std::string request_id_field;  ///< "X-Chocon-Id"
 };
 
-/// Whether `text` is a host, or a host and a port of 1 to 65535, and nothing that another parser
-/// could read as something else: no userinfo, no white space, no list (RFC 9110 §4.2.4).
-bool is_authority(std::string_view text);
-
 /// Takes the authority out of an absolute-form target (RFC 9112 §3.2.2), of http or https: it
 /// stands in Host afterwards, whatever Host said, and the target is in origin-form. Other forms
 /// stay as they are. Says how Host is to be read, then. Errors: bad_head for a target that is
-/// neither origin-form, absolute nor `*` of OPTIONS, and for one with a fragment or userinfo;
-/// bad_host for an absolute one beside a Host that is none; tunnel_refused for CONNECT.
+/// neither origin-form, absolute nor `*` of OPTIONS, and for one with a fragment; bad_host for an
+/// absolute one whose authority is no host, or that has such a Host beside it (which of the two it
+/// was stands in Host then); tunnel_refused for CONNECT.
 Result<mapping::HostForm> normalize_target(http::RequestHead& head);
 
 /// Whether a request has been here before: our own Via entry, or chocon's X-Chocon-Ver.
