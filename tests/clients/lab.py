@@ -189,6 +189,16 @@ class Lab:
                               stdin=subprocess.DEVNULL, env=self.environment(**(environment or {})),
                               **more)
 
+    def built_by_go(self, source):
+        """The program of this file, which may use Debian's packages of Go."""
+        program = self.world.directory / source.stem
+        # The first time all that it uses is compiled, too.
+        built = self.run("go", "build", "-o", program, source, timeout=100,
+                         environment={"GOPATH": "/usr/share/gocode"})
+        if built.returncode != 0:
+            raise AssertionError(built.stderr.decode())
+        return program
+
 
 def suffixed(origin):
     """The URL by which clients without a proxy's settings name `https://host`, or http."""

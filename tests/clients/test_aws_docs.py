@@ -9,6 +9,7 @@ from snippets import snippets
 PROGRAMS = {
     "python": ("snippet.py", [PYTHON, "-B"]),
     "js": ("snippet.mjs", ["node"]),
+    "ruby": ("snippet.rb", ["ruby"]),
     "go": ("snippet.go", ["go", "run"]),
     "sh": ("snippet.sh", ["sh", "-e"]),
     "ini": (".s3cfg", ["s3cmd", "ls", "s3://photos", "--config"]),

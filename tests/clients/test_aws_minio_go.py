@@ -11,9 +11,4 @@ class MinioGo(RefusalTests, ProgramTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        program = cls.lab.world.directory / "minio_client"
-        built = cls.lab.run("go", "build", "-o", program, PROGRAMS / "minio_client.go",
-                            environment={"GOPATH": "/usr/share/gocode"})
-        if built.returncode != 0:
-            raise AssertionError(built.stderr.decode())
-        cls.command = [program]
+        cls.command = [cls.lab.built_by_go(PROGRAMS / "minio_client.go")]

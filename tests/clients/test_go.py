@@ -10,8 +10,4 @@ class GoHttp(ProgramTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        program = cls.lab.world.directory / "go_client"
-        built = cls.lab.run("go", "build", "-o", program, PROGRAMS / "go_client.go")
-        if built.returncode != 0:
-            raise AssertionError(built.stderr.decode())
-        cls.command = [program]
+        cls.command = [cls.lab.built_by_go(PROGRAMS / "go_client.go")]

@@ -1,9 +1,12 @@
-"""Node's fetch, which has no setting for a proxy."""
+"""Node's fetch, which has no setting for a proxy, and with the one of undici."""
 
+from aws_lab import node_modules
 from client_test import ProgramTest
 from lab import PROGRAMS
 
 
 class NodeFetch(ProgramTest):
-    command = ["node", PROGRAMS / "node_fetch.mjs"]
-    knows_proxies = False
+    @classmethod
+    def setUpClass(cls):
+        cls.command = ["env", "NODE_PATH=" + node_modules(), "node", PROGRAMS / "node_fetch.mjs"]
+        super().setUpClass()

@@ -28,6 +28,11 @@ CLIENTS = {
     "wget": ["wget", "-q", "-O", "-", URL],
     "php-curl": ["php", "-r", "$h = curl_init($argv[1]); exit(curl_exec($h) ? 0 : 1);", URL],
     "php-streams": ["php", "-r", "echo file_get_contents($argv[1]);", URL],
+    "guzzle": ["php", "-r", "require 'GuzzleHttp/autoload.php';"
+                            " echo (new GuzzleHttp\\Client)->get($argv[1])->getBody();", URL],
+    "symfony": ["php", "-r", "require 'Symfony/Component/HttpClient/autoload.php';"
+                             " echo Symfony\\Component\\HttpClient\\HttpClient::create()"
+                             "->request('GET', $argv[1])->getContent();", URL],
     "requests": [PYTHON, "-c", "import requests, sys; print(requests.get(sys.argv[1]).text)", URL],
     "urllib3": [PYTHON, "-c", "import sys, urllib3; print(urllib3.PoolManager(retries=False)"
                               ".request('GET', sys.argv[1]).data)", URL],
@@ -38,10 +43,11 @@ CLIENTS = {
 
 HEARD_BY = (
     ({}, set()),
-    ({"http_proxy": PROXY}, {"curl", "wget", "php-curl", "requests", "go"}),
-    ({"HTTP_PROXY": PROXY}, {"requests", "go"}),
-    # As in a CGI program, where the variable may be a field of the request.
-    ({"HTTP_PROXY": PROXY, "REQUEST_METHOD": "GET"}, set()),
+    ({"http_proxy": PROXY}, {"curl", "wget", "php-curl", "guzzle", "symfony", "requests", "go"}),
+    ({"HTTP_PROXY": PROXY}, {"guzzle", "symfony", "requests", "go"}),
+    # As in a CGI program, where the variable may be a field of the request. Guzzle and Symfony see
+    # that PHP does not run as one: test_php_fpm.py.
+    ({"HTTP_PROXY": PROXY, "REQUEST_METHOD": "GET"}, {"guzzle", "symfony"}),
     ({"http_proxy": PROXY, "no_proxy": "example.com"}, set()),
 )
 

@@ -9,13 +9,14 @@ import socket
 import subprocess
 import unittest
 
-from harness import IS_SANITIZED, NIKAWA, PATIENCE, SystemTest, clean_environment, curl, spawn, \
-    wait_until
+from harness import IS_SANITIZED, NIKAWA, PATIENCE, SystemTest, clean_environment, curl, free_port, \
+    spawn, wait_until
 from origins import Nginx
 
 DEPLOY = pathlib.Path(__file__).resolve().parent.parent.parent / "deploy"
-UNIT, PORT_80, CONFIGURATION = (DEPLOY / name for name in
-                                ("nikawa.service", "nikawa-port-80.conf", "nikawa.conf"))
+UNIT, SOCKETS, PORT_80, CONFIGURATION = (
+    DEPLOY / name
+    for name in ("nikawa.service", "nikawa.socket", "nikawa-port-80.conf", "nikawa.conf"))
 SYSTEMD = "/usr/lib/systemd/systemd"
 HIGHEST_EXPOSURE = 15  # tenths of what systemd-analyze says
 
@@ -53,6 +54,7 @@ chmod 600 etc/nikawa/ca.pem
 printf '[a]\naws_access_key_id=AKIDEXAMPLE\naws_secret_access_key=secret\n' >etc/nikawa/aws
 chmod 600 etc/nikawa/aws
 if [ -e "$3"/port-80.conf ]; then cp "$3"/port-80.conf etc/systemd/system/nikawa.service.d/; fi
+if [ -e "$3"/nikawa.socket ]; then cp "$3"/nikawa.socket etc/systemd/system/; fi
 cp "$3"/test.conf run/systemd/system/nikawa.service.d/
 mkdir -p tmp/old
 pivot_root . tmp/old
@@ -62,7 +64,7 @@ exec env -i PATH="$PATH" container=test """ + SYSTEMD + """ --system --unit=test
     --show-status=no --log-target=null --default-standard-output=null
 """
 
-TARGET = "[Unit]\nDefaultDependencies=no\nWants=nikawa.service\n"
+TARGET = "[Unit]\nDefaultDependencies=no\nWants=nikawa.service nikawa.socket\n"
 SAID = "/run/nikawa.said"
 # And the way for nikawa to read files that only root may, as operations.md has it.
 DROP_IN = f"""[Service]
@@ -136,7 +138,7 @@ def reason_to_skip():
 class Service:
     """A systemd that has started the unit; looks to the harness like a nikawa."""
 
-    def __init__(self, world, directory, configuration, has_port_80=False):
+    def __init__(self, world, directory, configuration, has_port_80=False, sockets=None):
         self.files = directory
         shutil.copy(UNIT, self.files)
         shutil.copy(world.certificates.ca, self.files / "ca.pem")
@@ -145,6 +147,8 @@ class Service:
         (self.files / "nikawa.conf").write_text(configuration)
         if has_port_80:
             shutil.copy(PORT_80, self.files / "port-80.conf")
+        if sockets is not None:
+            (self.files / SOCKETS.name).write_text(sockets)
         (self.files / "root").mkdir()
         self._group = ControlGroup()
         self._systemd = spawn(*self._group.command(
@@ -214,10 +218,10 @@ def free_privileged_port():
 @unittest.skipUnless(shutil.which("systemd-analyze"), "there is no systemd-analyze")
 class UnitTest(unittest.TestCase):
     def test_has_nothing_that_systemd_does_not_understand(self):
-        done = subprocess.run(["systemd-analyze", "verify", "--man=no", UNIT],
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", UNIT, SOCKETS],
                               capture_output=True, text=True)
         self.assertEqual([line for line in done.stderr.splitlines()
-                          if UNIT.name in line and "is not executable" not in line], [])
+                          if "nikawa." in line and "is not executable" not in line], [])
 
     def test_allows_next_to_nothing(self):
         done = subprocess.run(
@@ -236,14 +240,14 @@ class ServiceTest(SystemTest):
         cls.nginx = Nginx(cls.world)
         cls.addClassCleanup(cls.nginx.close)
 
-    def start(self, port=0, has_port_80=False):
+    def start(self, port=0, **more):
         configuration = CONFIGURATION.read_text().replace("port = 3000", f"port = {port}")
         configuration += ('ca-file = "/run/credentials/nikawa.service/ca.pem"\n'
                           'aws-credentials = "/run/credentials/nikawa.service/aws"\n'
                           f'resolver = "{self.world.names.address}"\n'
                           'allow-target = "loopback"\n')
         service = Service(self.world, self.world.folder(self.id().rsplit(".", 1)[-1]),
-                          configuration, has_port_80)
+                          configuration, **more)
         self.addCleanup(service.close)
         return service
 
@@ -291,6 +295,20 @@ class ServiceTest(SystemTest):
         bind_service = 1 << 10
         self.assertEqual(int(service.process_status()["CapEff"], 16), bind_service)
         self.assertEqual(int(service.process_status()["CapBnd"], 16), bind_service)
+
+    def test_takes_sockets_of_systemd_without_any_capability(self):
+        privileged, other = free_privileged_port(), free_port()
+        sockets = SOCKETS.read_text().replace(":80\n", f":{privileged}\n")
+        service = self.start(sockets=sockets.replace(":3000\n", f":{other}\n"))
+        for service.port in (privileged, other):
+            self.assert_forwards(service)
+        self.assertEqual(int(service.process_status()["CapEff"], 16), 0)
+        self.assertEqual(len([line for line in service.said() if "listening on" in line]), 2)
+
+        # Who comes while there is no nikawa waits for the next one.
+        service.systemctl("stop", "nikawa")
+        self.assert_forwards(service)
+        self.assertEqual(service.state()["ActiveState"], "active")
 
 
 if __name__ == "__main__":

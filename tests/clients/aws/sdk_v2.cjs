@@ -70,12 +70,15 @@ async function services() {
     await table.putItem({TableName: 'table', Item: {...Key, count: {N: '1'}}}).promise();
     const got = await table.getItem({TableName: 'table', Key}).promise();
     assert.deepStrictEqual(got.Item, Key);
-    const QueueUrl = endpoint('sqs') + '/123456789012/queue';
-    const sqs = new AWS.SQS({endpoint: endpoint('sqs')});
-    const sent = await sqs.sendMessage({QueueUrl, MessageBody: 'héllo +&='}).promise();
-    assert.strictEqual(sent.MessageId, '1');
+    assert.strictEqual((await send(endpoint('sqs'))).MessageId, '1');
     const who = await new AWS.STS({endpoint: endpoint('sts')}).getCallerIdentity().promise();
     assert.strictEqual(who.Account, '123456789012');
+}
+
+// The URL of the queue decides where the request goes, not the endpoint.
+async function send(where) {
+    return new AWS.SQS({endpoint: endpoint('sqs')}).sendMessage(
+        {QueueUrl: where + '/123456789012/queue', MessageBody: 'héllo +&='}).promise();
 }
 
 // One request; what is wrong is for the user to see.
@@ -83,16 +86,13 @@ async function put(service = 's3') {
     if (service === 's3') {
         return s3Client().putObject({Bucket, Key: 'key', Body: 'body'}).promise();
     }
-    if (service === 'sqs') {
-        return new AWS.SQS({endpoint: endpoint('sqs')}).sendMessage(
-            {QueueUrl: endpoint('sqs') + '/123456789012/queue', MessageBody: 'hello'}).promise();
-    }
+    if (service === 'sqs') return send(endpoint('sqs'));
     return new AWS.DynamoDB({endpoint: endpoint('dynamodb')}).putItem(
         {TableName: 'table', Item: {id: {S: '1'}}}).promise();
 }
 
 const [operation, ...rest] = process.argv.slice(2);
-({objects, streams, large, presign, services, put})[operation](...rest).catch((error) => {
+({objects, streams, large, presign, services, send, put})[operation](...rest).catch((error) => {
     console.error(`${error.code}: ${error.message}\n${error.stack}`);
     process.exitCode = 1;
 });

@@ -1,9 +1,15 @@
-// Asks through Node's fetch: node_fetch.mjs BASE PROXY FILE. It knows no proxy.
+// Asks through Node's fetch: node_fetch.mjs BASE PROXY FILE. Of proxies it knows by undici.
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
 
-const [base, , file] = process.argv.slice(2);
+const [base, proxy, file] = process.argv.slice(2);
+
+if (proxy !== '') {
+    const { ProxyAgent, setGlobalDispatcher } = createRequire(import.meta.url)('undici');
+    setGlobalDispatcher(new ProxyAgent({ uri: proxy, proxyTunnel: false }));
+}
 
 async function ask(act, target, options = {}) {
     const response = await fetch(base + target, options);
