@@ -162,7 +162,7 @@ http::RequestHead MetadataClient::request(std::string_view method, std::string_v
 // Without the path that the environment gives: who knows that of a container gets its credential.
 std::string MetadataClient::what_failed(const http::RequestHead& head,
                                         const Result<unsigned>& status) const {
-    std::string text = head.method + " " + endpoint_.origin.to_string() +
+    const std::string text = head.method + " " + endpoint_.origin.to_string() +
                        head.target.substr(endpoint_.path.size()) + ": ";
     if (!status) return text + describe(status.error());
     return text + "answered with " + std::to_string(*status);

@@ -141,9 +141,13 @@ std::string problem_with_sections(const Options& options, const Places& places) 
             if (dot == std::string::npos) continue;
             const auto marker = marker_in(pattern.substr(dot + 1), options);
             if (marker.empty()) continue;
-            return places.origin_sections.at(i) + "[origin " + pattern +
-                   "]: would never count, for the marker " + marker +
-                   " is no part of an origin's name; write " + pattern.substr(0, dot);
+            return std::string{places.origin_sections.at(i)}
+                .append("[origin ")
+                .append(pattern)
+                .append("]: would never count, for the marker ")
+                .append(marker)
+                .append(" is no part of an origin's name; write ")
+                .append(pattern, 0, dot);
         }
     }
     return {};

@@ -51,6 +51,7 @@ Duration unacknowledged_within(Duration write_timeout) {
 
 std::vector<http::HostPattern> host_patterns(const std::vector<std::string>& texts) {
     std::vector<http::HostPattern> patterns;
+    patterns.reserve(texts.size());
     for (const auto& text : texts) patterns.push_back(http::HostPattern::parse(text).value());
     return patterns;
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "nikawa/aws/chunk_resigner.hpp"
@@ -57,7 +58,7 @@ public:
     [[nodiscard]] std::string subject_of(const Failure& failure) const;
 
 private:
-    explicit ResignedRequest(const http::RequestHead& head) : sent_(head) {}
+    explicit ResignedRequest(http::RequestHead head) : sent_(std::move(head)) {}
 
     Task<Result<void>> find_key(Signing signing) const;
     [[nodiscard]] Failure unknown_key() const;

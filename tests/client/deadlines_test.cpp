@@ -11,7 +11,18 @@ namespace {
 constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 constexpr std::string_view post = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n";
 
-class ClientDeadlines : public ClientFixture {};
+class ClientDeadlines : public ClientFixture {
+protected:
+    void expect_cut_after_write_timeout() {
+        loop.advance(20s - 1ms);
+        EXPECT_FALSE(handler.send_failure);
+        loop.advance(1ms);
+        ASSERT_TRUE(handler.send_failure);
+        EXPECT_EQ(*handler.send_failure, (Failure{Errc::write_timed_out, Side::client}));
+        EXPECT_TRUE(has_ended());
+        client->expect_reset();
+    }
+};
 
 TEST_F(ClientDeadlines, CloseAnIdleConnectionSilently) {
     connect();
@@ -101,13 +112,7 @@ TEST_F(ClientDeadlines, DoNotCutAClientThatSendsBeforeItReadsItsResponse) {
         client->send("a piece");
         loop.run();
     }
-    loop.advance(20s - 1ms);
-    EXPECT_FALSE(handler.send_failure);
-    loop.advance(1ms);
-    ASSERT_TRUE(handler.send_failure);
-    EXPECT_EQ(*handler.send_failure, (Failure{Errc::write_timed_out, Side::client}));
-    EXPECT_TRUE(has_ended());
-    client->expect_reset();
+    expect_cut_after_write_timeout();
 }
 
 TEST_F(ClientDeadlines, DoNotBoundAnExchangeThatWaitsForItsOrigin) {
@@ -129,13 +134,7 @@ TEST_F(ClientDeadlines, CutAClientThatDoesNotReadItsResponse) {
     connect().send(get);
     loop.advance(19s);
     client->expect("HTTP/1.1 200 OK");  // reads, and so there is room
-    loop.advance(20s - 1ms);
-    EXPECT_FALSE(handler.send_failure);
-    loop.advance(1ms);
-    ASSERT_TRUE(handler.send_failure);
-    EXPECT_EQ(*handler.send_failure, (Failure{Errc::write_timed_out, Side::client}));
-    EXPECT_TRUE(has_ended());
-    client->expect_reset();
+    expect_cut_after_write_timeout();
 }
 
 TEST_F(ClientDeadlines, BoundTheSkippingOfABody) {

@@ -8,6 +8,22 @@ using testing::HasSubstr;
 // Which Host the signature is for, and which of them counts.
 class ForwarderAwsHostsTest : public ForwarderAwsFixture {
 protected:
+    // What is sent under this Host, and signed for that one, goes on signed for the true one.
+    void passes_signed_anew(std::string_view target,
+                            std::string_view sent,
+                            std::string_view signed_host) {
+        auto& origin = dialer.connect_h1();
+        auto& client = connect();
+        client.send("GET " + std::string{target} + "/bucket/key HTTP/1.1\r\nHost: " +
+                    std::string{sent} + "\r\n" + signed_fields(get(signed_host)) + "\r\n");
+        origin.expect_head("GET /bucket/key HTTP/1.1\r\nHost: api.example.com\r\n")
+            .send(response("200 OK", ""))
+            .close();
+        client.expect_head("HTTP/1.1 200 OK");
+        EXPECT_TRUE(client.finished());
+        EXPECT_THAT(std::string{origin.last_head()}, HasSubstr(signed_fields(get(true_host))));
+    }
+
     /// A request for this target, signed for the origin's own Host, comes there as it was signed.
     void passes_as_signed(const std::string& target) {
         auto& origin = dialer.connect_h1();
@@ -63,16 +79,7 @@ TEST_F(ForwarderAwsHostsTest, VerifiesTheHostFieldBesideATargetOfTheSameOrigin) 
                                         "API.example.com.ccnproxy-https:443",
                                         "api.example.com.ccnproxy-https.elsewhere"}) {
         SCOPED_TRACE(host);
-        auto& origin = dialer.connect_h1();
-        auto& client = connect();
-        client.send("GET http://api.example.com.ccnproxy-https:443/bucket/key HTTP/1.1\r\nHost: " +
-                    std::string{host} + "\r\n" + signed_fields(get(host)) + "\r\n");
-        origin.expect_head("GET /bucket/key HTTP/1.1\r\nHost: api.example.com\r\n")
-            .send(response("200 OK", ""))
-            .close();
-        client.expect_head("HTTP/1.1 200 OK");
-        EXPECT_TRUE(client.finished());
-        EXPECT_THAT(std::string{origin.last_head()}, HasSubstr(signed_fields(get(true_host))));
+        passes_signed_anew("http://api.example.com.ccnproxy-https:443", host, host);
     }
 }
 
@@ -158,16 +165,7 @@ TEST_F(ForwarderAwsHostsTest, TakesAHostThatWasSignedWithoutItsPort) {
     };
     for (const auto& [target, sent, signed_host] : cases) {
         SCOPED_TRACE(sent);
-        auto& origin = dialer.connect_h1();
-        auto& client = connect();
-        client.send("GET " + std::string{target} + "/bucket/key HTTP/1.1\r\nHost: " +
-                    std::string{sent} + "\r\n" + signed_fields(get(signed_host)) + "\r\n");
-        origin.expect_head("GET /bucket/key HTTP/1.1\r\nHost: api.example.com\r\n")
-            .send(response("200 OK", ""))
-            .close();
-        client.expect_head("HTTP/1.1 200 OK");
-        EXPECT_TRUE(client.finished());
-        EXPECT_THAT(std::string{origin.last_head()}, HasSubstr(signed_fields(get(true_host))));
+        passes_signed_anew(target, sent, signed_host);
     }
 }
 

@@ -18,6 +18,17 @@ Fields call(std::string_view path = "/test.Echo/Say") {
     return head;
 }
 
+// call() as it comes to an origin of HTTP/1.1, with this framing and what follows it.
+std::string call_over_http_1_1(std::string_view framing) {
+    return std::string{
+        "POST /test.Echo/Say HTTP/1.1\r\n"
+        "Host: api.example.com\r\n"
+        "Content-Type: application/grpc\r\n"
+        "X-Chocon-Id: 00000000000000000000\r\n"
+        "Via: 2 nikawa\r\n"}
+        .append(framing);
+}
+
 /// Clients that speak HTTP/2, to origins of either kind.
 class ForwarderH2ClientsTest : public ForwarderFixture {
 protected:
@@ -197,14 +208,7 @@ TEST_F(ForwarderH2ClientsTest, SendTrailersBehindABodyOfKnownSize) {
 // RFC 9110 §8.6: some origins want a length.
 TEST_F(ForwarderH2ClientsTest, PostNothingToAnHttp11OriginWithALengthOfNone) {
     auto& origin = dialer.connect_h1();
-    origin
-        .expect(
-            "POST /test.Echo/Say HTTP/1.1\r\n"
-            "Host: api.example.com\r\n"
-            "Content-Type: application/grpc\r\n"
-            "X-Chocon-Id: 00000000000000000000\r\n"
-            "Via: 2 nikawa\r\n"
-            "Content-Length: 0\r\n\r\n")
+    origin.expect(call_over_http_1_1("Content-Length: 0\r\n\r\n"))
         .send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine");
     begin();
     const auto stream = ask(call());
@@ -314,14 +318,8 @@ TEST_F(ForwarderH2ClientsTest, GetAStatusWithoutAMessageAsItCame) {
 TEST_F(ForwarderH2ClientsTest, SpeakWithAnHttp11OriginThroughChunksAndTrailers) {
     auto& origin = dialer.connect_h1();
     origin
-        .expect(
-            "POST /test.Echo/Say HTTP/1.1\r\n"
-            "Host: api.example.com\r\n"
-            "Content-Type: application/grpc\r\n"
-            "X-Chocon-Id: 00000000000000000000\r\n"
-            "Via: 2 nikawa\r\n"
-            "Transfer-Encoding: chunked\r\n\r\n"
-            "3\r\none\r\n0\r\nX-Sum: 1\r\n\r\n")
+        .expect(call_over_http_1_1("Transfer-Encoding: chunked\r\n\r\n"
+                                   "3\r\none\r\n0\r\nX-Sum: 1\r\n\r\n"))
         .send(
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n"
             "3\r\ntwo\r\n0\r\nGrpc-Status: 0\r\n\r\n");

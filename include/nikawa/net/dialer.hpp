@@ -43,7 +43,7 @@ struct Dialled {
 struct DialFailure : Failure {
     DialFailure() : Failure{} {}  // for DialResult only
     DialFailure(const Failure& why, std::optional<Endpoint> tried = {})
-        : Failure(why), peer(std::move(tried)) {}
+        : Failure(why), peer(tried) {}
 
     std::optional<Endpoint> peer;  ///< whose doing it was; nothing if no address was dialled
 };
