@@ -15,8 +15,7 @@ const char* words(Refusal refusal) {
                    "suits keys that clients get for themselves (AssumeRole, SSO): take suffix and "
                    "port off the endpoint, make nikawa the client's HTTP proxy and start it with "
                    "--https-for '*.amazonaws.com'; if the true Host was signed already, as in a "
-                   "URL "
-                   "that somebody else presigned, send it in absolute form, as to a proxy";
+                   "URL that somebody else presigned, send it in absolute form, as to a proxy";
         case Refusal::session_key:
             return "the access key is of a session that S3 Express made for the client, and nikawa "
                    "cannot know its secret; take suffix and port off the endpoint, make nikawa the "

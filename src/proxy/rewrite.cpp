@@ -130,6 +130,10 @@ Result<mapping::HostForm> normalize_target(http::RequestHead& head) {
     const auto checked = mapping::check_host(authority);
     if (!checked) return checked.error();
     const auto path_and_query = rest.substr(authority.size());
+    const bool is_scheme = authority == "http:" || authority == "https:";
+    if (is_scheme && path_and_query.starts_with("//")) {  // "http://https://...", typed twice
+        return mapping::bad_host(mapping::HostFault::url);
+    }
     std::string target_now{path_and_query.starts_with('/') ? "" : "/"};
     target_now.append(path_and_query);
     if (path_and_query.empty() && head.method == "OPTIONS")

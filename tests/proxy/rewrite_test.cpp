@@ -213,6 +213,7 @@ TEST(NormalizeTarget, SaysWhatIsWrong) {
         {"https://a.example\\@b.example", "a", HostFault::userinfo, "a.example\\@b.example"},
         {"https://[fe80::1%25eth0]", "a", HostFault::ipv6_address, "[fe80::1%25eth0]"},
         {"http:///a", "a", HostFault::empty, ""},
+        {"http://https://a.example/", "a", HostFault::url, "https:"},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.target);
