@@ -112,9 +112,8 @@ Task<Result<http::ResponseHead*>> H2Stream::receive_head() {
         doubted_ = false;
     }
     if (!interim_.empty()) {
-        given_interim_ = std::move(interim_.front());
-        interim_.erase(interim_.begin());
-        if (interim_.empty()) interim_bytes_ = 0;
+        given_interim_ = std::move(interim_.front().head);
+        drop_oldest_interim();
         deadlines_.note_interim_given();
         co_return &given_interim_;
     }
@@ -201,8 +200,7 @@ void H2Stream::fail(const Failure& failure) {
 
 void H2Stream::begin_head() {
     if (head_complete_) section_ = Section::trailers;
-    section_bytes_ = interim_bytes_;  // heads that are kept count together
-    section_fields_ = 0;
+    section_bytes_ = section_fields_ = 0;
     response_begun_ = true;
 }
 
@@ -231,8 +229,7 @@ void H2Stream::end_head(bool end_of_stream) {
     if (head_.status < 200) {
         if (!interim_allowance_.spend(loop_.now())) return abandon(interim_flood());
         connection_.note_interim();
-        interim_bytes_ = section_bytes_;
-        interim_.push_back(std::exchange(head_, {}));
+        keep_interim();
     } else {
         const auto framing = http::response_framing(is_head_request_ ? "HEAD" : "", head_);
         if (!framing) return abandon(framing.error());
@@ -247,6 +244,19 @@ void H2Stream::end_head(bool end_of_stream) {
     }
     received_.notify();
     if (end_received_) sent_.notify();
+}
+
+// A client that is slow to take them misses the oldest, which tell least by then: all that are kept
+// are not longer than one head may be.
+void H2Stream::keep_interim() {
+    interim_.push_back({std::exchange(head_, {}), section_bytes_});
+    interim_bytes_ += section_bytes_;
+    while (interim_bytes_ > limits_.head_bytes) drop_oldest_interim();
+}
+
+void H2Stream::drop_oldest_interim() {
+    interim_bytes_ -= interim_.front().bytes;
+    interim_.erase(interim_.begin());
 }
 
 void H2Stream::take_data(Bytes data) {

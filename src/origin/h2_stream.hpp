@@ -112,6 +112,8 @@ private:
     void release() noexcept override;
     void let_go() noexcept;
     void fail(const Failure& failure);
+    void keep_interim();
+    void drop_oldest_interim();
     void ask_for_more();
     Task<Result<void>> wait_until_queued();
     [[nodiscard]] bool is_all_queued() const {
@@ -149,8 +151,12 @@ private:
     std::size_t section_bytes_ = 0;
     std::size_t section_fields_ = 0;
     http::ResponseHead head_;
-    std::vector<http::ResponseHead> interim_;  // not given yet
-    std::size_t interim_bytes_ = 0;            // of these, as heads are measured
+    struct Interim {
+        http::ResponseHead head;
+        std::size_t bytes;  // as heads are measured
+    };
+    std::vector<Interim> interim_;   // not given yet
+    std::size_t interim_bytes_ = 0;  // of these
     InterimAllowance interim_allowance_;
     http::ResponseHead given_interim_;
     http::BodyFraming framing_;

@@ -177,7 +177,8 @@ Task<void> OriginPool::dial_and_serve(DialReason reason, Promise promise) {
     auto* const listener = limits_.listener;
     if (!dialled) {
         const Duration took = loop_.now() - began;
-        if (listener != nullptr) listener->dial_failed(origin_, reason, dialled.error(), took);
+        const bool is_told = listener != nullptr && !closed_;  // else it is we who ended it
+        if (is_told) listener->dial_failed(origin_, reason, dialled.error(), took);
         dial_failed(dialled.error(), began);
         co_return;
     }

@@ -46,7 +46,8 @@ TEST_F(H2FloodTest, AFloodEndsTheSessionAndNothingElse) {
             auto closed = get("/closed");
             receive(h2::rst_stream(3, Error::cancel) + h2::headers(1));
             const std::size_t bearable = http::FrameAllowance::most - 100;
-            receive(h2::repeated(flood.frame, too_many ? http::FrameAllowance::most + 100 : bearable));
+            receive(
+                h2::repeated(flood.frame, too_many ? http::FrameAllowance::most + 100 : bearable));
             if (too_many) {
                 EXPECT_EQ(peer->told_goaway(), static_cast<std::int64_t>(Error::enhance_your_calm));
                 EXPECT_EQ(session->capacity(), 0U);
@@ -154,15 +155,27 @@ TEST_F(H2FloodTest, AHeadThatUnpacksToMoreThanTheLimitEndsItsStreamAlone) {
     EXPECT_EQ(outcome(sibling), "200");
 }
 
-TEST_F(H2FloodTest, InterimHeadsCountWithTheFinalOne) {
+// An early hint is advice, and of signs of life the last one counts.
+TEST_F(H2FloodTest, OfInterimHeadsThatNobodyTakesTheOldestAreDropped) {
     H2Limits small_heads;
     small_heads.head_bytes = 1000;
     connect(small_heads);
-    auto victim = get("/victim");
-    const std::string large = h2::field("x", std::string(100, 'x'));
-    const std::string interim = h2::headers(1, h2::field(":status", "103") + large);
-    receive(h2::repeated(interim, 8));
-    EXPECT_EQ(outcome(victim), "response_head_too_large");
+    auto slow = get("/slow");
+    const std::string padding(100, 'x');
+    for (const char number : std::string_view{"12345678"}) {
+        receive(h2::headers(1, h2::field(":status", "103") + h2::field("x", padding + number)));
+    }
+    std::string taken;
+    for (int i = 0; i < 3; ++i) {
+        const auto head = loop.start(slow->receive_head());
+        ASSERT_TRUE(head.done());
+        ASSERT_TRUE(head.value().has_value());
+        taken += (*head.value())->fields.find("x").value_or(" ").back();
+    }
+    EXPECT_EQ(taken, "456");
+    receive(h2::headers(1, h2::field(":status", "103") + h2::field("x", padding + "9")));
+    receive(h2::headers(1, h2::ok, whole_head));
+    EXPECT_EQ(outcome(slow), "200");
 }
 
 // Silence

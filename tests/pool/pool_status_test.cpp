@@ -78,6 +78,14 @@ TEST_F(PoolListenerTest, IsToldWhatBecomesOfSessions) {
     EXPECT_EQ(listener.events.size(), 3U);
 }
 
+TEST_F(PoolListenerTest, IsToldOfNoFailureThatIsOurOwnEnd) {
+    auto& waiter = ask();
+    pool->close();
+    dialer.fail({Errc::tls_failed, Side::origin});
+    EXPECT_TRUE(waiter.is_over());
+    EXPECT_EQ(listener.events, std::vector<std::string>{});
+}
+
 TEST_F(PoolStatusTest, CountsWhatHappened) {
     auto& origin = warm_h1();
     loop.advance(1s);

@@ -43,8 +43,8 @@ public:
     virtual Task<Result<void>> send_body(Bytes bytes) = 0;
 
     /// The same for the last piece (may be empty): `bytes`, the end of the body and `trailers`,
-    /// which over HTTP/1.1 follow no body of known size (RFC 9112 §7.1.2). Over HTTP/2 a body ends
-    /// by this alone, whatever its size.
+    /// which over HTTP/1.1 follow no body of known size (RFC 9112 §7.1.2). Over HTTP/2 a body
+    /// that has any bytes ends by this alone.
     virtual Task<Result<void>> finish_body(Bytes bytes, const http::FieldBlock& trailers) = 0;
 
     /// The next response head: interim ones (1xx) first, each by a call of its own, then the final
