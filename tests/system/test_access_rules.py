@@ -298,6 +298,8 @@ class AccessRules(SystemTest):
         with self.serve("--warm", f"http://metadata.test:{self.origin.port}",
                         f"http://inside.test:{self.origin.port}", "--keep-warm", "1h") as nikawa:
             wait_until(lambda: INSIDE in self.origin.reached_at, "the one that may be warm")
+            nikawa.stderr.wait(lambda lines: any(" of 2 origins in " in line for line in lines),
+                               "line of what is warm")
             lines = [line for line in nikawa.stderr.all() if "warm:" in line]
             self.assertEqual(len(lines), 2, lines)
             self.assertIn(f"[warning] warm: http://metadata.test:{self.origin.port}: ", lines[0])
