@@ -79,6 +79,7 @@ TEST_F(PoolListenerTest, IsToldWhatBecomesOfSessions) {
 }
 
 TEST_F(PoolListenerTest, IsToldOfNoFailureThatIsOurOwnEnd) {
+    make(plain_origin);
     auto& waiter = ask();
     pool->close();
     dialer.fail({Errc::tls_failed, Side::origin});
