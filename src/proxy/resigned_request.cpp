@@ -99,10 +99,10 @@ Task<Result<void>> ResignedRequest::sign(http::RequestHead& head,
     if (!signature_) co_return signature_.error();
     const auto known = co_await find_key(signing);
     if (!known) co_return known;
-    const auto fine = check_head(signing);
-    if (!fine) co_return fine;
     std::string body_hash;
     if (signature_->payload == Payload::body) {
+        const auto fine = check_head(signing);  // else that is told at once, by verify()
+        if (!fine) co_return fine;
         const auto held = co_await body.hold(signing.max_body);
         if (!held) co_return held.error();
         body_hash = aws::sha256_hex(*held);
